@@ -1,0 +1,74 @@
+"""The deliver role: a sender for each channel, and the count of what waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from channels.base import Channel
+from config.settings import Settings
+from gateway.delivery.queue import pending
+from gateway.delivery.sender import Sender
+from gateway.metrics import Metrics
+from gateway.store.engine import Store, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+COUNT_SECONDS = 5.0
+
+
+class Deliverer:
+    """All senders of one process. ``owner`` names the process in leases and must be its own."""
+
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        *,
+        settings: Settings,
+        store: Store,
+        metrics: Metrics,
+        owner: str,
+        source: str,
+    ) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._stopping = asyncio.Event()
+        self.senders = {
+            name: Sender(channel, settings=settings, store=store, metrics=metrics, owner=owner, source=source)
+            for name, channel in channels.items()
+        }
+
+    def wake(self) -> None:
+        """New replies are in the outbox."""
+        for sender in self.senders.values():
+            sender.wake()
+
+    def stop(self) -> None:
+        """Lease nothing more, finish what is in flight."""
+        self._stopping.set()
+        for sender in self.senders.values():
+            sender.stop()
+
+    async def run(self) -> None:
+        """Deliver until :meth:`stop`."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._count(), name="count the outbox")
+            for name, sender in self.senders.items():
+                group.create_task(sender.run(), name=f"send {name}")
+
+    async def _count(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                waiting = await pending(self._store)
+            except (StoreUnavailable, DBAPIError) as error:
+                log.debug("delivery.count_failed", reason=type(error).__name__)
+            else:
+                for name in self.senders:
+                    self._metrics.outbox_pending.labels(name).set(waiting.get(name, 0))
+            try:
+                await asyncio.wait_for(self._stopping.wait(), COUNT_SECONDS)
+            except TimeoutError:
+                continue

@@ -1,0 +1,40 @@
+"""What one attempt means for its reply: pure functions from an error to a settlement."""
+
+from __future__ import annotations
+
+import random
+
+from channels.errors import Misconfigured, Refused, RetryLater, Uncertain
+from config.settings import Delivery
+from gateway.delivery.queue import Leased, Settlement
+
+
+def backoff(attempts: int, delivery: Delivery, *, chance: float | None = None) -> float:
+    """Seconds until the next attempt: doubled after each, between half and the whole of it by chance.
+
+    The jitter keeps replies that failed together from coming back together.
+    """
+    longest = min(delivery.longest_retry, delivery.first_retry * 2.0 ** min(attempts - 1, 30))
+    share = random.random() if chance is None else chance  # noqa: S311 - no secret hangs on it
+    return longest * (0.5 + 0.5 * share)
+
+
+def settlement_of(error: Exception, leased: Leased, now: float, delivery: Delivery) -> Settlement:
+    """How a failed attempt is settled; ``now`` in Unix seconds.
+
+    A refusal is final. Credentials that are refused are not this reply's fault: it is held. Anything else is tried
+    again until ``give_up_after`` has passed since the reply was written.
+    """
+    if isinstance(error, Refused):
+        return Settlement(leased, "refused", now, detail=f"{error.reason}: {error}")
+    if isinstance(error, Misconfigured):
+        return Settlement(leased, "held", now, detail=f"{error.reason}: {error}", due_in=delivery.breaker_probe)
+    if not isinstance(error, RetryLater):
+        raise error
+    detail = f"{error.reason}: {error}"
+    if now - leased.created_at >= delivery.give_up_after:
+        return Settlement(leased, "gave_up", now, detail=detail)
+    due_in = max(backoff(leased.attempts, delivery), error.retry_after or 0.0)
+    return Settlement(
+        leased, "retry", now, detail=detail, due_in=due_in, uncertain=isinstance(error, Uncertain)
+    )

@@ -1,0 +1,216 @@
+"""The outbox as a queue: leasing replies, and settling them.
+
+A lease is nothing but an owner and a due time in the future. When the owner dies, the time passes and the row is
+due again, with its owner still on it: whoever takes it then knows that the citizen may have been answered already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import bindparam, case, func, null, select, update
+
+from channels.base import OutboundMessage, Thread
+from gateway.store.deadletters import bury
+from gateway.store.engine import Store
+from gateway.store.tables import deliveries, outbox, publications
+from normalizer.messages import DeadLetter
+
+Outcome = Literal["sent", "retry", "refused", "gave_up", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """One reply under lease. Times are Unix seconds; ``doubtful`` tells that an earlier owner may have sent it."""
+
+    message: OutboundMessage
+    case_number: str | None
+    received_at: float
+    created_at: float
+    attempts: int
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What one attempt came to. ``due_in`` is in seconds, for ``retry`` and ``held``.
+
+    ``held`` gives the reply back without counting an attempt: nothing was sent.
+    """
+
+    leased: Leased
+    outcome: Outcome
+    at: float
+    provider_ids: tuple[str, ...] = ()
+    detail: str = ""
+    due_in: float = 0.0
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One record for the log, to be relayed after the settlement stands."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: bytes
+
+
+class Queue:
+    """The outbox of one channel, for one owner."""
+
+    def __init__(self, store: Store, channel: str, owner: str) -> None:
+        self._store = store
+        self._channel = channel
+        self._owner = owner
+
+    async def lease(self, limit: int, seconds: float) -> list[Leased]:
+        """Take up to ``limit`` due replies for ``seconds``, the longest due first.
+
+        Rows that another deliverer is taking at this moment are skipped. Raises
+        :class:`~gateway.store.engine.StoreUnavailable`.
+        """
+        clock = self._store.clock()
+        due = (
+            select(outbox.c.id, outbox.c.owner)
+            .where(outbox.c.channel == self._channel, outbox.c.state == "waiting", outbox.c.due_at <= clock)
+            .order_by(outbox.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._store.write() as connection:
+            found = {row.id: row.owner for row in await connection.execute(due)}
+            if not found:
+                return []
+            taken = (
+                update(outbox)
+                .where(outbox.c.id.in_(found))
+                .values(owner=self._owner, due_at=clock + seconds, attempts=outbox.c.attempts + 1)
+                .returning(outbox)
+            )
+            rows = (await connection.execute(taken)).all()
+        return [_leased(row, doubtful=found[row.id] is not None) for row in sorted(rows, key=_age)]
+
+    async def settle(
+        self,
+        settlements: Sequence[Settlement],
+        publish: Sequence[Publication],
+        letters: Sequence[DeadLetter],
+    ) -> None:
+        """Write down what attempts came to, all in one transaction, with what is to be said of them on the log.
+
+        Only a row that still waits is settled, so a late word never takes back a receipt. A retry or a hold is
+        written only while the lease is ours.
+        """
+        clock = self._store.clock()
+        final = {"sent": "sent", "refused": "failed", "gave_up": "dead"}
+        async with self._store.write() as connection:
+            done = [s for s in settlements if s.outcome in final]
+            if done:
+                statement = (
+                    update(outbox)
+                    .where(outbox.c.id == bindparam("at_id"), outbox.c.state == "waiting")
+                    .values(state=bindparam("to_state"), settled_at=bindparam("to_at"), owner=null())
+                )
+                await connection.execute(
+                    statement,
+                    [
+                        {"at_id": s.leased.message.delivery, "to_state": final[s.outcome], "to_at": s.at}
+                        for s in done
+                    ],
+                )
+            again = [s for s in settlements if s.outcome not in final]
+            if again:
+                doubt = case((bindparam("to_doubt") == 1, outbox.c.owner), else_=null())
+                statement = (
+                    update(outbox)
+                    .where(
+                        outbox.c.id == bindparam("at_id"),
+                        outbox.c.state == "waiting",
+                        outbox.c.owner == self._owner,
+                    )
+                    .values(
+                        owner=doubt,
+                        due_at=clock + bindparam("to_wait"),
+                        attempts=outbox.c.attempts - bindparam("to_back"),
+                    )
+                )
+                await connection.execute(
+                    statement,
+                    [
+                        {
+                            "at_id": s.leased.message.delivery,
+                            "to_doubt": int(s.uncertain),
+                            "to_wait": float(s.due_in),
+                            "to_back": int(s.outcome == "held"),
+                        }
+                        for s in again
+                    ],
+                )
+            steps = [step for s in settlements if s.outcome != "held" for step in _steps(s, self._channel)]
+            if steps:
+                await connection.execute(deliveries.insert(), steps)
+            if publish:
+                rows = [
+                    {"topic": p.topic, "key": p.key, "value": p.value, "headers": p.headers} for p in publish
+                ]
+                await connection.execute(publications.insert(), rows)
+            await bury(connection, self._store, letters)
+
+    async def recall(self) -> None:
+        """The provider is back: what waits for its next attempt is due now."""
+        clock = self._store.clock()
+        async with self._store.write() as connection:
+            await connection.execute(
+                update(outbox)
+                .where(
+                    outbox.c.channel == self._channel,
+                    outbox.c.state == "waiting",
+                    outbox.c.owner.is_(None),
+                    outbox.c.due_at > clock,
+                )
+                .values(due_at=clock)
+            )
+
+
+async def pending(store: Store) -> dict[str, int]:
+    """How many replies wait, or are in delivery, by channel."""
+    query = (
+        select(outbox.c.channel, func.count())
+        .where(outbox.c.state == "waiting")
+        .group_by(outbox.c.channel)
+    )
+    async with store.read() as connection:
+        return {channel: count for channel, count in await connection.execute(query)}
+
+
+def _leased(row: Any, *, doubtful: bool) -> Leased:
+    thread = msgspec.json.decode(row.thread, type=Thread) if row.thread else Thread()
+    message = OutboundMessage(
+        delivery=row.id, to=row.address, text=row.text, subject=row.subject, thread=thread
+    )
+    return Leased(message, row.case_number, row.received_at, row.created_at, row.attempts, doubtful)
+
+
+def _age(row: Any) -> tuple[float, str]:
+    return (row.created_at, row.id)
+
+
+def _steps(settlement: Settlement, channel: str) -> list[dict[str, Any]]:
+    """The steps of an attempt: one a provider id, at least one."""
+    return [
+        {
+            "outbox_id": settlement.leased.message.delivery,
+            "channel": channel,
+            "step": "attempt",
+            "at": settlement.at,
+            "outcome": settlement.outcome,
+            "provider_id": provider_id,
+            "detail": settlement.detail[:500],
+        }
+        for provider_id in settlement.provider_ids or ("",)
+    ]

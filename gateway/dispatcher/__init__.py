@@ -1,0 +1,1 @@
+"""Consumes events, opens cases, assigns tracking numbers, writes replies to the outbox."""

@@ -1,0 +1,335 @@
+"""The dispatcher: takes events from the log in batches, decides, and writes cases and replies in one transaction.
+
+The log's offset is committed after the store's transaction. A crash between the two brings the batch again; the
+unique event id makes that harmless. No transaction spans the log and the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from config.settings import Settings
+from gateway.dispatcher.lookup import Lookup
+from gateway.dispatcher.parts import Gathering, Gatherings
+from gateway.dispatcher.receipts import Settled, apply_receipts
+from gateway.dispatcher.rules import Decision, Row, decide
+from gateway.dispatcher.working import Outcome, WorkingSet
+from gateway.eventlog.base import Consumer, EventLog, Taken
+from gateway.metrics import Metrics
+from gateway.replies import Replies
+from gateway.store.deadletters import bury
+from gateway.store.engine import Store, StoreUnavailable
+from normalizer import tracking
+from normalizer.event import ComplaintEvent, decode
+from normalizer.messages import DeadLetter, DeliveryEvent, dead_letter_headers, delivery_headers
+
+log = structlog.get_logger(__name__)
+
+SPARE_NUMBERS = 8
+"""Numbers drawn beyond need: at a million cases about one draw in a thousand is taken already."""
+SWEEP_SECONDS = 1.0
+LONGEST_WAIT = 15.0
+
+
+@dataclass(slots=True)
+class Step:
+    """One event of a batch and how it is to be taken.
+
+    A part that only waits has ``gathering`` and ``waits``; the joined message of a gathering has ``joins``; a part
+    that came too late has ``late``.
+    """
+
+    event: ComplaintEvent
+    gathering: Gathering | None = None
+    waits: bool = False
+    joins: bool = False
+    late: bool = False
+
+
+class Dispatcher:
+    """One member of the dispatchers' consumer group."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        log: EventLog,
+        store: Store,
+        replies: Replies,
+        metrics: Metrics,
+        private_types: frozenset[str],
+        source: str,
+        on_replies: Callable[[], None] = lambda: None,
+        on_publications: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settings = settings
+        self._log = log
+        self._store = store
+        self._replies = replies
+        self._metrics = metrics
+        self._private_types = private_types
+        self._source = source
+        self._on_replies = on_replies
+        self._on_publications = on_publications
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finish the batch under way, commit it and leave."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until :meth:`stop`."""
+        topics = self._settings.topics
+        consumer = self._log.consumer(self._settings.log.group, [topics.complaints, topics.dead_letters])
+        swept = 0.0
+        try:
+            while not self._stopping.is_set():
+                taken = await consumer.fetch(limit=self._settings.dispatcher.batch, timeout=SWEEP_SECONDS / 2)
+                if taken and await self._settle(taken):
+                    await consumer.commit()
+                    self._metrics.log_lag.set(await consumer.lag())
+                if time.monotonic() - swept >= SWEEP_SECONDS:
+                    swept = time.monotonic()
+                    await self._sweep(consumer)
+        finally:
+            await consumer.close()
+
+    async def _sweep(self, consumer: Consumer) -> None:
+        """Join the gatherings whose deadline has passed. Failing is no harm: the next sweep finds them again."""
+        try:
+            outcome = await self._transact([], [], due=True)
+        except (StoreUnavailable, DBAPIError) as error:
+            log.warning("dispatcher.sweep_failed", reason=type(error).__name__)
+            return
+        self._count(outcome)
+        self._metrics.log_lag.set(await consumer.lag())
+
+    async def _settle(self, taken: Sequence[Taken]) -> bool:
+        """Bring one batch into the store, however long it takes; false only when told to stop first."""
+        events, letters = self._read(taken)
+        pause = 0.1
+        tries = 0
+        while not self._stopping.is_set() or tries == 0:
+            tries += 1
+            try:
+                self._count(await self._transact(events, letters))
+            except StoreUnavailable as error:
+                log.warning("dispatcher.store_away", reason=str(error), waiting=len(events), retry_in=pause)
+                await self._rest(pause)
+                pause = min(pause * 2, LONGEST_WAIT)
+            except Exception as error:
+                # Another dispatcher may have been faster (a rebalance), or two drew one number: then a second look
+                # settles it. What fails again is taken apart, so that one bad message cannot hold up the rest.
+                log.warning("dispatcher.batch_failed", error=type(error).__name__, events=len(events), tries=tries)
+                if tries >= 2:
+                    return await self._one_by_one(events, letters)
+            else:
+                return True
+        return False
+
+    async def _one_by_one(self, events: Sequence[ComplaintEvent], letters: Sequence[DeadLetter]) -> bool:
+        """Settle a batch that failed as a whole, an event at a time; what fails alone becomes a dead letter."""
+        pending: list[tuple[list[ComplaintEvent], list[DeadLetter]]] = [([], list(letters))] if letters else []
+        pending += [([event], []) for event in events]
+        for batch, buried in pending:
+            tries = 0
+            while True:
+                tries += 1
+                try:
+                    self._count(await self._transact(batch, buried))
+                except StoreUnavailable:
+                    if self._stopping.is_set():
+                        return False
+                    await self._rest(1.0)
+                except Exception as error:
+                    if tries < 3:
+                        continue
+                    if not batch:
+                        raise
+                    log.exception("dispatcher.event_failed", event_id=batch[0].id)
+                    batch, buried = [], [_letter_of(batch[0], error)]
+                else:
+                    break
+        return True
+
+    async def _transact(
+        self, events: Sequence[ComplaintEvent], letters: Sequence[DeadLetter], *, due: bool = False
+    ) -> Outcome:
+        """One transaction: look up, decide, write."""
+        settings = self._settings
+        now = time.time()
+        async with self._store.write() as connection:
+            lookup = Lookup(self._store, connection, settings.rules)
+            seen = await lookup.seen(event.id for event in events) if events else set()
+            fresh = list({event.id: event for event in events if event.id not in seen}.values())
+            gatherings = Gatherings(window=settings.rules.part_window)
+            if due:
+                steps = [_joined(g) for g in await gatherings.load_due(connection, now) if g.parts]
+            else:
+                parts = [event for event in fresh if event.kind == "part" and event.part]
+                await gatherings.load(connection, self._store, parts, now)
+                steps = _steps(fresh, gatherings, now)
+            if not steps and not fresh and not letters:
+                return Outcome()
+            judged = [step.event for step in steps if not step.waits]
+            known = await lookup.known(judged)
+            known.seen = seen
+            await lookup.cases(known, {s.gathering.case_number for s in steps if s.gathering and s.gathering.case_number})
+            numbers = await lookup.free_numbers(tracking.draw(len(judged) + SPARE_NUMBERS)) if judged else []
+            working = WorkingSet(
+                known,
+                numbers,
+                replies=self._replies,
+                private_types=self._private_types,
+                flood_window=settings.rules.flood_window,
+                duplicate_window=settings.rules.duplicate_window,
+                cases_topic=settings.topics.cases,
+                source=self._source,
+            )
+            for step in steps:
+                self._take(step, working, gatherings, settings)
+            receipts = [event for event in fresh if event.kind == "receipt"]
+            for event in receipts:
+                working.record(event, Row.RECEIPT, None)
+            for settled in await apply_receipts(connection, self._store, receipts):
+                self._tell(settled, working)
+            await gatherings.write(connection)
+            for letter in await bury(connection, self._store, letters):
+                working.outcome.dead.append(letter.stage)
+                if letter.stage != "intake":
+                    headers = dead_letter_headers(letter, self._source)
+                    key = letter.id.encode()
+                    working.publish(settings.topics.dead_letters, key, msgspec.json.encode(letter), headers)
+            await working.write(connection)
+        return working.outcome
+
+    @staticmethod
+    def _take(step: Step, working: WorkingSet, gatherings: Gatherings, settings: Settings) -> None:
+        """Carry one event through the rules."""
+        event, gathering = step.event, step.gathering
+        if step.waits and gathering:
+            working.record(event, Row.PART, None, gathering=gathering.id)
+            return
+        case = working.case(gathering.case_number) if step.late and gathering else None
+        if case is not None:
+            decision = Decision(Row.PART, case=case)
+        else:
+            if event.kind == "part":
+                event = msgspec.structs.replace(event, kind="message", incomplete=True)
+            decision = decide(event, working.facts(event), settings.rules)
+        number = working.apply(event, decision, gathering=gathering.id if gathering else None)
+        if step.joins and gathering:
+            gatherings.settle(gathering, number)
+
+    def _tell(self, settled: Settled, working: WorkingSet) -> None:
+        """Tell the log what a receipt settled."""
+        if settled.state == "failed":
+            working.outcome.receipts_failed.append(settled.channel)
+        told = DeliveryEvent(
+            id=hashlib.sha256(f"{settled.outbox_id}:{settled.state}".encode()).hexdigest()[:32],
+            delivery=settled.outbox_id,
+            number=settled.case_number or "",
+            channel=settled.channel,
+            outcome=settled.state,  # type: ignore[arg-type]
+            attempt=0,
+            at=datetime.fromtimestamp(settled.at, UTC),
+            reason=settled.code,
+        )
+        headers = delivery_headers(told, self._source)
+        key = (settled.case_number or settled.outbox_id).encode()
+        working.publish(self._settings.topics.deliveries, key, msgspec.json.encode(told), headers)
+
+    def _read(self, taken: Sequence[Taken]) -> tuple[list[ComplaintEvent], list[DeadLetter]]:
+        """Decode a batch; what cannot be decoded is a dead letter with its raw bytes."""
+        events: list[ComplaintEvent] = []
+        letters: list[DeadLetter] = []
+        for one in taken:
+            try:
+                if one.record.topic == self._settings.topics.dead_letters:
+                    letters.append(msgspec.json.decode(one.record.value, type=DeadLetter))
+                else:
+                    events.append(decode(one.record.value))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                letters.append(_letter_of_bytes(one, error))
+        return events, letters
+
+    def _count(self, outcome: Outcome) -> None:
+        """Count what a committed transaction did, and wake who has to act on it."""
+        for channel, intent in outcome.events:
+            self._metrics.events.labels(channel, intent).inc()
+        for channel in outcome.opened:
+            self._metrics.cases_opened.labels(channel).inc()
+        for stage in outcome.dead:
+            self._metrics.dead_letters.labels(stage).inc()
+        for channel in outcome.receipts_failed:
+            self._metrics.replies_failed.labels(channel, "receipt").inc()
+        if outcome.replies:
+            self._on_replies()
+        if outcome.publications:
+            self._on_publications()
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+def _steps(events: Sequence[ComplaintEvent], gatherings: Gatherings, now: float) -> list[Step]:
+    """How each event is to be taken, in order; a part that completes its message is followed by the whole."""
+    steps: list[Step] = []
+    for event in events:
+        if event.kind == "receipt":
+            continue
+        if event.kind != "part" or event.part is None:
+            steps.append(Step(event))
+            continue
+        gathering = gatherings.add(event, now)
+        if gathering.joined:
+            steps.append(Step(event, gathering, late=True))
+            continue
+        steps.append(Step(event, gathering, waits=True))
+        if gathering.complete():
+            steps.append(_joined(gathering))
+    return steps
+
+
+def _joined(gathering: Gathering) -> Step:
+    return Step(gathering.whole(), gathering, joins=True)
+
+
+def _letter_of(event: ComplaintEvent, error: Exception) -> DeadLetter:
+    return DeadLetter(
+        id=hashlib.sha256(event.id.encode()).hexdigest()[:32],
+        stage="dispatch",
+        channel=event.channel.instance,
+        reason=type(error).__name__,
+        detail="the dispatcher failed on this event; its log has the traceback",
+        at=datetime.now(UTC),
+        event_id=event.id,
+        raw=msgspec.json.encode(event),
+        raw_type="application/json",
+    )
+
+
+def _letter_of_bytes(one: Taken, error: Exception) -> DeadLetter:
+    place = f"{one.record.topic}/{one.partition}/{one.offset}"
+    return DeadLetter(
+        id=hashlib.sha256(place.encode() + one.record.value).hexdigest()[:32],
+        stage="decode",
+        channel="",
+        reason="undecodable",
+        detail=f"{place}: {error}"[:500],
+        at=datetime.now(UTC),
+        raw=one.record.value,
+        raw_type="application/octet-stream",
+    )

@@ -1,0 +1,65 @@
+"""What the store knows that bears on one event, gathered before the rules are asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+CaseState = Literal["received", "forwarded", "in_progress", "answered", "closed"]
+
+
+@dataclass(slots=True)
+class CaseFacts:
+    """A case as the rules see it. Times are Unix seconds."""
+
+    number: str
+    sender_key: str
+    channel_type: str
+    channel: str
+    state: CaseState
+    anonymous: bool
+    confidential: bool
+    language: str
+    region: str
+    opened_at: float
+    updated_at: float
+    join_answered_at: float | None = None
+    repeat_answered: bool = False
+
+
+@dataclass(slots=True)
+class SenderFacts:
+    """A sender (type and address, over all instances of the type) as the rules see it."""
+
+    key: str
+    type: str
+    address: str
+    kind: str
+    language: str = ""
+    stopped_at: float | None = None
+    helped_at: float | None = None
+    flood_answered_at: float | None = None
+    latest_case: str | None = None
+    wrote_in_case: str | None = None
+    wrote_in_case_at: float | None = None
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is known of one event's sender, thread and words.
+
+    ``named`` are the cases that bear the numbers which the event names, whoever they belong to, in the event's
+    order. ``thread`` is the case that the message replies in, ``same_words`` the case of the same words in the
+    last day, ``version_of`` the case of the message that is edited or deleted, ``latest`` the sender's newest
+    case, ``open`` the one they wrote in last. ``recent`` counts the sender's other messages in the flood window.
+    """
+
+    sender: SenderFacts
+    named: list[CaseFacts] = field(default_factory=list)
+    thread: CaseFacts | None = None
+    same_words: CaseFacts | None = None
+    version_of: CaseFacts | None = None
+    latest: CaseFacts | None = None
+    open: CaseFacts | None = None
+    recent: int = 0
+    private: bool = True

@@ -1,0 +1,93 @@
+"""Delivery receipts (DLR): what the provider says later of a reply that it took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.store.engine import Store
+from gateway.store.tables import deliveries, outbox
+from normalizer.event import ComplaintEvent
+
+# A receipt never takes back a later word: phones confirm late, networks repeat themselves.
+_AFTER = {"accepted": (), "delivered": ("sent", "waiting"), "failed": ("sent", "waiting")}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One reply that a receipt settled: ``state`` is ``delivered`` or ``failed``."""
+
+    outbox_id: str
+    channel: str
+    case_number: str | None
+    state: str
+    at: float
+    code: str
+
+
+async def apply_receipts(
+    connection: AsyncConnection, store: Store, receipts: Sequence[ComplaintEvent]
+) -> list[Settled]:
+    """Write every receipt down as a step of its reply's way, and settle the replies that are still open.
+
+    A receipt for a reply that is not ours, or unknown, is only evidence. One that overtakes our own commit of the
+    provider's yes finds the reply by our id and settles it just the same.
+    """
+    if not receipts:
+        return []
+    rows = await _replies(connection, store, receipts)
+    steps, settled = [], []
+    for event in receipts:
+        receipt = event.receipt
+        row = receipt and (rows.get(receipt.delivery) or rows.get(receipt.provider_id))
+        if not receipt or not row or row.channel != event.channel.instance:
+            continue
+        at = event.received_at.timestamp()
+        steps.append(
+            {
+                "outbox_id": row.id,
+                "channel": row.channel,
+                "step": "receipt",
+                "at": at,
+                "outcome": receipt.outcome,
+                # Only attempts bear the provider's id, so that a later look-up finds each reply once.
+                "detail": f"{receipt.code} {receipt.provider_id}".strip(),
+            }
+        )
+        if row.state in _AFTER[receipt.outcome]:
+            settled.append(Settled(row.id, row.channel, row.case_number, receipt.outcome, at, receipt.code))
+    if steps:
+        await connection.execute(deliveries.insert(), steps)
+    if settled:
+        statement = (
+            update(outbox)
+            .where(outbox.c.id == bindparam("at_id"))
+            .values(state=bindparam("to_state"), settled_at=bindparam("to_at"), owner=None)
+        )
+        values = [{"at_id": s.outbox_id, "to_state": s.state, "to_at": s.at} for s in settled]
+        await connection.execute(statement, values)
+    return settled
+
+
+async def _replies(
+    connection: AsyncConnection, store: Store, receipts: Sequence[ComplaintEvent]
+) -> dict[str, object]:
+    """The replies that the receipts speak of, by our id and by the provider's."""
+    ours = {e.receipt.delivery for e in receipts if e.receipt and e.receipt.delivery}
+    theirs = {e.receipt.provider_id for e in receipts if e.receipt and e.receipt.provider_id}
+    columns = [outbox.c.id, outbox.c.channel, outbox.c.case_number, outbox.c.state]
+    found: dict[str, object] = {}
+    if theirs:
+        query = (
+            select(*columns, deliveries.c.provider_id)
+            .join(deliveries, deliveries.c.outbox_id == outbox.c.id)
+            .where(store.among(deliveries.c.provider_id, theirs), deliveries.c.provider_id != "")
+        )
+        found |= {row.provider_id: row for row in await connection.execute(query)}
+    if ours:
+        query = select(*columns).where(store.among(outbox.c.id, ours))
+        found |= {row.id: row for row in await connection.execute(query)}
+    return found

@@ -1,0 +1,97 @@
+"""Carries what transactions had to say from the store to the log, in order, after they stand.
+
+One relay works at a time, under a lease. A crash between the append and the delete says it twice; readers tell by
+the CloudEvents id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import delete, select
+
+from gateway.eventlog.base import EventLog, LogUnavailable, Record
+from gateway.store import leases
+from gateway.store.engine import Store, StoreUnavailable
+from gateway.store.tables import publications
+
+log = structlog.get_logger(__name__)
+
+LEASE = "relay"
+LEASE_SECONDS = 15.0
+BATCH = 500
+IDLE_SECONDS = 1.0
+AWAY_SECONDS = 2.0
+
+
+class Relay:
+    """The relay of one process; ``wake`` tells it that a transaction left something to say."""
+
+    def __init__(self, *, store: Store, log: EventLog, owner: str) -> None:
+        self._store = store
+        self._log = log
+        self._owner = owner
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """There is something new to say."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Leave after the batch under way."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until :meth:`stop`."""
+        while not self._stopping:
+            try:
+                said = await self._carry()
+                pause = 0.0 if said == BATCH else IDLE_SECONDS
+            except (LogUnavailable, StoreUnavailable) as error:
+                log.warning("relay.waiting", reason=type(error).__name__, detail=str(error))
+                pause = AWAY_SECONDS
+            await self._rest(pause)
+        try:
+            await leases.release(self._store, LEASE, self._owner)
+        except StoreUnavailable:
+            log.info("relay.lease_left_to_lapse")
+
+    async def _carry(self) -> int:
+        if not await self._waiting():
+            return 0
+        if not await leases.acquire(self._store, LEASE, self._owner, LEASE_SECONDS):
+            return 0
+        query = select(publications).order_by(publications.c.id).limit(BATCH)
+        async with self._store.read() as connection:
+            rows: Sequence[Any] = (await connection.execute(query)).all()
+        if not rows:
+            return 0
+        # Well within the lease: a log that takes longer raises LogUnavailable by its own bound.
+        await self._log.append([_record(row) for row in rows])
+        async with self._store.write() as connection:
+            ids = [row.id for row in rows]
+            await connection.execute(delete(publications).where(publications.c.id.in_(ids)))
+        return len(rows)
+
+    async def _waiting(self) -> bool:
+        async with self._store.read() as connection:
+            return (await connection.execute(select(publications.c.id).limit(1))).first() is not None
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds and not self._stopping:
+            try:
+                await asyncio.wait_for(self._wake.wait(), seconds)
+            except TimeoutError:
+                return
+            self._wake.clear()
+
+
+def _record(row: Any) -> Record:
+    headers = msgspec.json.decode(row.headers, type=tuple[tuple[str, bytes], ...])
+    return Record(row.topic, row.key, row.value, headers)

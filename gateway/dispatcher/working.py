@@ -1,0 +1,281 @@
+"""The working set of one transaction: what is known, what the decisions change, and the writing of it all at once."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.dispatcher.facts import CaseFacts, Facts, SenderFacts
+from gateway.dispatcher.lookup import Known, Sighting, words_key
+from gateway.dispatcher.rules import Decision, Row, Template
+from gateway.replies import Replies
+from gateway.store.tables import cases, messages, outbox, publications, senders
+from normalizer import messages as said
+from normalizer.event import ComplaintEvent, encode
+from normalizer.tracking import shown
+
+_CHANGES_OF_CASE = ("updated_at", "join_answered_at", "repeat_answered", "state", "language")
+_CHANGES_OF_SENDER = tuple(name for name in SenderFacts.__dataclass_fields__ if name not in ("key", "type", "address", "kind"))
+_thread_encoder = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a committed batch did, for the metrics: counted only once the transaction stands."""
+
+    events: list[tuple[str, str]] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    dead: list[str] = field(default_factory=list)
+    receipts_failed: list[str] = field(default_factory=list)
+    replies: int = 0
+    publications: int = 0
+
+
+class WorkingSet:
+    """Applies decisions in order, so that each event of a batch sees what the ones before it did."""
+
+    def __init__(
+        self,
+        known: Known,
+        numbers: Sequence[str],
+        *,
+        replies: Replies,
+        private_types: frozenset[str],
+        flood_window: float,
+        duplicate_window: float,
+        cases_topic: str,
+        source: str,
+    ) -> None:
+        self._known = known
+        self._numbers = iter(numbers)
+        self._replies = replies
+        self._private_types = private_types
+        self._flood_window = flood_window
+        self._duplicate_window = duplicate_window
+        self._cases_topic = cases_topic
+        self._source = source
+        self._new_senders: dict[str, SenderFacts] = {}
+        self._new_cases: dict[str, CaseFacts] = {}
+        self._changed_senders: set[str] = set()
+        self._changed_cases: set[str] = set()
+        self._messages: list[dict[str, Any]] = []
+        self._outbox: list[dict[str, Any]] = []
+        self._publications: list[dict[str, Any]] = []
+        self.outcome = Outcome()
+
+    def facts(self, event: ComplaintEvent) -> Facts:
+        """What bears on this event now."""
+        known = self._known
+        sender = self._sender(event)
+        at = event.received_at.timestamp()
+        thread = event.channel.thread
+        in_thread = (known.placed.get((event.channel.instance, ref)) for ref in thread.replies_to)
+        target = known.placed.get((event.channel.instance, event.channel.message_id))
+        return Facts(
+            sender=sender,
+            named=[known.cases[n] for n in event.numbers if n in known.cases],
+            thread=known.cases.get(next((n for n in in_thread if n), "")),
+            same_words=self._same_words(event, at),
+            version_of=known.cases.get(target or ""),
+            latest=known.cases.get(sender.latest_case or ""),
+            open=known.cases.get(sender.wrote_in_case or ""),
+            recent=sum(1 for t in known.recent[sender.key] if at - self._flood_window < t <= at),
+            private=event.channel.type in self._private_types and not thread.public,
+        )
+
+    def case(self, number: str | None) -> CaseFacts | None:
+        """The case of a number, where it is known."""
+        return self._known.cases.get(number or "")
+
+    def apply(self, event: ComplaintEvent, decision: Decision, *, gathering: int | None = None) -> str | None:
+        """Carry one decision out in memory; returns the number of the case that the message is on."""
+        at = event.received_at.timestamp()
+        sender = self._sender(event)
+        if decision.row is not Row.AUTOMATED and event.kind == "message":
+            self._remember(sender, event, decision, at)
+        case = self._open(event, sender, at) if decision.opens else decision.case
+        if case is not None:
+            self._touch(case, sender, event, decision, at)
+        self.record(event, decision.row, case.number if case else None, gathering=gathering)
+        if decision.template is not None:
+            self._answer(event, sender, decision.template, decision.about or case)
+        self._known.recent[sender.key].append(at)
+        return case.number if case else None
+
+    def record(
+        self, event: ComplaintEvent, row: Row, case_number: str | None, *, gathering: int | None = None
+    ) -> None:
+        """Keep one version of a message, as evidence."""
+        words = words_key(event)
+        at = event.received_at.timestamp()
+        self._known.seen.add(event.id)
+        if case_number and words:
+            self._known.words[words] = Sighting(at, case_number)
+        if case_number and event.channel.message_id:
+            self._known.placed[event.channel.instance, event.channel.message_id] = case_number
+        self._messages.append(
+            {
+                "event_id": event.id,
+                "kind": event.kind,
+                "channel_type": event.channel.type,
+                "channel": event.channel.instance,
+                "provider_id": event.channel.message_id,
+                "sender_key": event.sender.key,
+                "received_at": at,
+                "case_number": case_number,
+                "disposition": row.value,
+                "words": words or None,
+                "gathering": gathering,
+                "document": encode(event).decode(),
+            }
+        )
+        self.outcome.events.append((event.channel.instance, event.intent))
+
+    def publish(self, topic: str, key: bytes, value: bytes, headers: tuple[tuple[str, bytes], ...]) -> None:
+        """Say something on the log once the transaction stands; the relay carries it there."""
+        self._publications.append(
+            {"topic": topic, "key": key, "value": value, "headers": _thread_encoder.encode(headers)}
+        )
+
+    async def write(self, connection: AsyncConnection) -> None:
+        """Write everything in this transaction, a statement a table."""
+        if self._new_senders:
+            await connection.execute(senders.insert(), _rows(self._new_senders.values(), SenderFacts))
+        await _update(connection, senders, "key", _CHANGES_OF_SENDER, self._changed(self._known.senders, self._changed_senders, self._new_senders))
+        if self._new_cases:
+            await connection.execute(cases.insert(), _rows(self._new_cases.values(), CaseFacts))
+        await _update(connection, cases, "number", _CHANGES_OF_CASE, self._changed(self._known.cases, self._changed_cases, self._new_cases))
+        for table, rows in ((messages, self._messages), (outbox, self._outbox), (publications, self._publications)):
+            if rows:
+                await connection.execute(table.insert(), rows)
+        self.outcome.replies = len(self._outbox)
+        self.outcome.publications = len(self._publications)
+
+    def _sender(self, event: ComplaintEvent) -> SenderFacts:
+        key = event.sender.key
+        found = self._known.senders.get(key)
+        if found is None:
+            found = SenderFacts(key, event.channel.type, event.sender.address, event.sender.kind)
+            self._known.senders[key] = self._new_senders[key] = found
+        return found
+
+    def _same_words(self, event: ComplaintEvent, at: float) -> CaseFacts | None:
+        sighting = self._known.words.get(words_key(event))
+        if sighting is None or at - sighting.received_at >= self._duplicate_window:
+            return None
+        return self._known.cases.get(sighting.case_number)
+
+    def _remember(self, sender: SenderFacts, event: ComplaintEvent, decision: Decision, at: float) -> None:
+        """What a person's message tells of its sender."""
+        sender.stopped_at = at if decision.row is Row.STOP else None
+        if event.language:
+            sender.language = event.language
+        if decision.template is Template.HELP:
+            sender.helped_at = at
+        if decision.template is Template.FLOOD:
+            sender.flood_answered_at = at
+        self._changed_senders.add(sender.key)
+
+    def _open(self, event: ComplaintEvent, sender: SenderFacts, at: float) -> CaseFacts:
+        case = CaseFacts(
+            number=next(self._numbers),
+            sender_key=sender.key,
+            channel_type=event.channel.type,
+            channel=event.channel.instance,
+            state="received",
+            anonymous=event.privacy.anonymous,
+            confidential=event.privacy.confidential,
+            language=event.language or sender.language,
+            region=event.region,
+            opened_at=at,
+            updated_at=at,
+        )
+        self._known.cases[case.number] = self._new_cases[case.number] = case
+        sender.latest_case = case.number
+        self._changed_senders.add(sender.key)
+        self.outcome.opened.append(case.channel)
+        return case
+
+    def _touch(
+        self, case: CaseFacts, sender: SenderFacts, event: ComplaintEvent, decision: Decision, at: float
+    ) -> None:
+        """A message came onto a case: its sender is now writing in it, and downstream hears of it."""
+        if event.kind == "message" and case.sender_key == sender.key:
+            sender.wrote_in_case, sender.wrote_in_case_at = case.number, at
+            self._changed_senders.add(sender.key)
+        case.updated_at = max(case.updated_at, at)
+        if decision.template is Template.JOINED:
+            case.join_answered_at = at
+        elif decision.template is Template.REPEATED:
+            case.repeat_answered = True
+        self._changed_cases.add(case.number)
+        change = "opened" if decision.opens else "message_added"
+        told = said.case_event(event, number=case.number, state=case.state, change=change, anonymous=case.anonymous)
+        headers = said.case_headers(told, self._source)
+        self.publish(self._cases_topic, case.number.encode(), msgspec.json.encode(told), headers)
+
+    def _answer(
+        self, event: ComplaintEvent, sender: SenderFacts, template: Template, about: CaseFacts | None
+    ) -> None:
+        text = self._replies.render(
+            template.value,
+            language=event.language or sender.language,
+            channel_type=event.channel.type,
+            number=shown(about.number) if about else "",
+            typed=about.number if about else "",
+            state=about.state if about else "",
+        )
+        now = time.time()
+        thread = event.channel.thread
+        if event.channel.message_id:
+            thread = msgspec.structs.replace(thread, replies_to=(event.channel.message_id, *thread.replies_to))
+        self._outbox.append(
+            {
+                "id": secrets.token_hex(16),
+                "channel_type": event.channel.type,
+                "channel": event.channel.instance,
+                "sender_key": sender.key,
+                "address": event.sender.address,
+                "subject": event.subject,
+                "text": text,
+                "thread": _thread_encoder.encode(thread).decode(),
+                "template": template.value,
+                "case_number": about.number if about else None,
+                "event_id": event.id,
+                "received_at": event.received_at.timestamp(),
+                "created_at": now,
+                "state": "waiting",
+                "due_at": now,
+            }
+        )
+
+    @staticmethod
+    def _changed(known: dict[str, Any], changed: set[str], new: dict[str, Any]) -> list[Any]:
+        # Sorted, so that two dispatchers that update the same rows lock them in the same order.
+        return [known[key] for key in sorted(changed) if key not in new]
+
+
+def _rows(things: Iterable[Any], shape: type) -> list[dict[str, Any]]:
+    names = tuple(shape.__dataclass_fields__)
+    return [{name: getattr(thing, name) for name in names} for thing in things]
+
+
+async def _update(
+    connection: AsyncConnection, table: Any, key: str, columns: Sequence[str], rows: Sequence[Any]
+) -> None:
+    if not rows:
+        return
+    statement = (
+        update(table)
+        .where(table.c[key] == bindparam("at_key"))
+        .values({name: bindparam(f"to_{name}") for name in columns})
+    )
+    values = [{"at_key": getattr(r, key)} | {f"to_{n}": getattr(r, n) for n in columns} for r in rows]
+    await connection.execute(statement, values)

@@ -1,0 +1,183 @@
+"""Intake: takes webhook calls, has them verified and parsed, and answers yes only when their events are durable.
+
+It needs nothing but the log. This is the hot path of the gateway: no middleware, nothing computed twice, nothing
+logged for a message that is well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from channels.base import Channel, InboundMessage, Request
+from channels.errors import ChannelError, Malformed, TooLarge, Unverified
+from channels.forms import parse_fields
+from config.settings import Settings
+from gateway.eventlog.base import EventLog, LogUnavailable, Record
+from gateway.evidence import letter_of_request, secrets_of
+from gateway.metrics import Metrics
+from normalizer.cloudevents import headers as event_headers
+from normalizer.event import encode
+from normalizer.messages import dead_letter_headers
+from normalizer.normalize import Normalizer
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = "5"
+_STATUS = {Unverified: 401, Malformed: 400, TooLarge: 413}
+
+
+def problem(status: int, code: str, message: str, **headers: str) -> web.Response:
+    """The contract's error answer: ``{"error": {"code", "message"}}``."""
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+class Door:
+    """The webhook of one channel: ``POST|GET /webhooks/<channel>`` and ``…/status``."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        normalizer: Normalizer,
+        *,
+        log: EventLog,
+        metrics: Metrics,
+        settings: Settings,
+        source: str,
+    ) -> None:
+        self._channel = channel
+        self._normalizer = normalizer
+        self._log = log
+        self._metrics = metrics
+        self._topic = settings.topics.complaints
+        self._dead_letters = settings.topics.dead_letters
+        self._timeout = settings.server.request_timeout
+        own = channel.settings.max_body or channel.spec.limits.max_body
+        self._max_body = min(own, settings.server.max_body)
+        self._source = source
+        self._secrets = secrets_of(channel.settings)
+        self._received = metrics.messages_received.labels(channel.name)
+        answer = channel.answer()
+        self._answer: dict[str, Any] = {"status": answer.status, "body": answer.body}
+        if answer.content_type:
+            self._answer["content_type"] = answer.content_type
+        self.last_received = 0.0
+
+    async def messages(self, http: web.Request) -> web.Response:
+        """Take inbound messages."""
+        return await self._take(http, receipts=False)
+
+    async def receipts(self, http: web.Request) -> web.Response:
+        """Take delivery receipts."""
+        return await self._take(http, receipts=True)
+
+    async def _take(self, http: web.Request, *, receipts: bool) -> web.Response:
+        channel = self._channel
+        try:
+            request = await self._read(http)
+            channel.verify(request)
+        except ChannelError as error:
+            return self._refused(error)
+        try:
+            messages = channel.parse_status(request) if receipts else channel.parse(request)
+        except Malformed as error:
+            return await self._malformed(request, error, receipts=receipts)
+        if messages:
+            try:
+                await self._log.append(self._records(messages))
+            except LogUnavailable as error:
+                return self._unavailable(error)
+        if not receipts:
+            self.last_received = time.time()
+            self._received.inc(len(messages))
+        return web.Response(**self._answer)
+
+    def _records(self, messages: Sequence[InboundMessage]) -> list[Record]:
+        now = datetime.now(UTC)
+        records = []
+        for message in messages:
+            event = self._normalizer.event(message, now)
+            records.append(
+                Record(
+                    self._topic, event.sender.key.encode(), encode(event), event_headers(event, self._source)
+                )
+            )
+        return records
+
+    async def _read(self, http: web.Request) -> Request:
+        """The whole request, within the bounds of size and time."""
+        body = await self._body(http) if http.can_read_body else b""
+        target = http.raw_path
+        query = target.partition("?")[2]
+        return Request(
+            method=http.method,
+            target=target,
+            query=parse_fields(query) if query else {},
+            headers=http.headers,
+            body=body,
+            content_type=http.content_type if body else "",
+            remote=http.remote or "",
+        )
+
+    async def _body(self, http: web.Request) -> bytes:
+        if (http.content_length or 0) > self._max_body:
+            raise TooLarge(f"the body is over {self._max_body} bytes")
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._timeout):
+                # Counted as it comes, after any decompression: no header is believed.
+                while chunk := await http.content.readany():
+                    size += len(chunk)
+                    if size > self._max_body:
+                        raise TooLarge(f"the body is over {self._max_body} bytes")
+                    chunks.append(chunk)
+        except TimeoutError as error:
+            raise Malformed("the body did not come in time", reason="slow_body") from error
+        except (HttpProcessingError, aiohttp.ClientPayloadError) as error:
+            raise Malformed("the body is not what its headers say", reason="bad_body") from error
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _malformed(
+        self, request: Request, error: Malformed, *, receipts: bool
+    ) -> web.Response:
+        """Keep what a verified provider sent and we cannot read; then say so."""
+        letter = letter_of_request(
+            self._channel, request, error, receipts=receipts, secrets=self._secrets
+        )
+        record = Record(
+            self._dead_letters,
+            letter.id.encode(),
+            msgspec.json.encode(letter),
+            dead_letter_headers(letter, self._source),
+        )
+        try:
+            await self._log.append([record])
+        except LogUnavailable as unavailable:
+            return self._unavailable(unavailable)
+        return self._refused(error, dead_letter=letter.id)
+
+    def _refused(self, error: ChannelError, **more: str) -> web.Response:
+        name = self._channel.name
+        self._metrics.requests_refused.labels(name, error.reason).inc()
+        log.warning("intake.refused", channel=name, code=error.reason, detail=str(error), **more)
+        return problem(_STATUS[type(error)], error.reason, str(error))
+
+    def _unavailable(self, error: LogUnavailable) -> web.Response:
+        name = self._channel.name
+        self._metrics.requests_refused.labels(name, "unavailable").inc()
+        log.error("intake.unavailable", channel=name, reason=type(error).__name__, detail=str(error))
+        return problem(
+            503, "unavailable", "the message cannot be made durable now, send it again", **{"Retry-After": RETRY_AFTER}
+        )

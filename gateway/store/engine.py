@@ -1,0 +1,127 @@
+"""One engine for both databases: transactions that begin as they mean to go on, and the database's own clock."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ARRAY, ColumnElement, Double, Text, event, func, literal, literal_column, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+BUSY_TIMEOUT = 30.0
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached or cannot write now; whoever needs it waits and tries again."""
+
+
+def _away(error: DBAPIError) -> bool:
+    """Whether the failure lies with the connection or the server, not with the statement."""
+    if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+        return True
+    state = str(getattr(error.orig, "sqlstate", "") or "")
+    # PostgreSQL: connection exceptions, insufficient resources, operator intervention, read-only transaction.
+    return state.startswith(("08", "53", "57P")) or state == "25006"
+
+
+class Store:
+    """The store of one process.
+
+    ``read()`` and ``write()`` are transactions. On SQLite, which has one writer, ``write()`` takes its turn in
+    this process before it asks the file (``BEGIN IMMEDIATE``), so that no writer fails half way for a lock.
+    Both raise :class:`StoreUnavailable` where the database is away.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._turn = asyncio.Lock()
+        options: dict[str, Any] = {}
+        if self.sqlite:
+            options["connect_args"] = {"timeout": BUSY_TIMEOUT}
+        else:
+            options |= {
+                "pool_size": pool_size,
+                "max_overflow": pool_size,
+                "pool_pre_ping": True,
+                "pool_recycle": 1800,
+                "connect_args": {"timeout": 5, "command_timeout": 60},
+            }
+        self.engine: AsyncEngine = create_async_engine(self.url, **options)
+        if self.sqlite:
+            if self.url.database:
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            _prepare_sqlite(self.engine)
+
+    def clock(self) -> ColumnElement[float]:
+        """The database's own time, so that leases of several machines run by one clock."""
+        if self.sqlite:
+            return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Double)
+        return func.extract("epoch", func.clock_timestamp()).cast(Double)
+
+    def among(self, column: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
+        """``column IN values`` as one constant statement, whatever the number of values: prepared once."""
+        if self.sqlite:
+            each = func.json_each(json.dumps(list(values))).table_valued("value")
+            return column.in_(select(each.c.value))
+        return column == func.any(literal(list(values), ARRAY(Text)))
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads."""
+        with _translated():
+            async with self.engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: committed at the end, rolled back on any error."""
+        with _translated():
+            if not self.sqlite:
+                async with self.engine.begin() as connection:
+                    yield connection
+                return
+            async with self._turn, self.engine.connect() as plain:
+                connection = await plain.execution_options(begin="IMMEDIATE")
+                async with connection.begin():
+                    yield connection
+
+    async def close(self) -> None:
+        """Let every connection go; without it aiosqlite's threads keep the process alive."""
+        await self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turns the drivers' ways of saying "away" into :class:`StoreUnavailable`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not _away(error):
+            raise
+        raise StoreUnavailable(type(error.orig).__name__) from error
+    except (OSError, TimeoutError) as error:
+        raise StoreUnavailable(type(error).__name__) from error
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    """WAL with a sync at every commit, and transactions that SQLAlchemy begins itself instead of the driver."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        mode = connection.get_execution_options().get("begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")

@@ -36,7 +36,7 @@ services: $(VENV)/.dev ## fetch the real parts the tests use (Kannel, Kafka), wh
 
 .PHONY: test
 test: $(VENV)/.dev services ## set up and run the whole test suite
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## style and import rules
@@ -53,7 +53,7 @@ docs: $(VENV)/.dev ## write docs/ that are generated from the code (schemas, set
 
 .PHONY: bench
 bench: $(VENV)/.dev services ## run the benchmarks and print their tables
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: lock
 lock: ## compile the pinned requirements again (needs uv)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from normalizer.messages import DeadLetter
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.engine import Store
 from gateway.store.tables import dead_letters
-from normalizer.messages import DeadLetter
 
 
 async def bury(connection: AsyncConnection, store: Store, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
@@ -48,9 +48,7 @@ async def find(store: Store, prefix: str) -> Sequence[Any]:
 async def settle(connection: AsyncConnection, identifier: str, *, at: float, outcome: str) -> None:
     """Write down that a letter was replayed, and what came of it."""
     statement = (
-        update(dead_letters)
-        .where(dead_letters.c.id == identifier)
-        .values(replayed_at=at, outcome=outcome)
+        update(dead_letters).where(dead_letters.c.id == identifier).values(replayed_at=at, outcome=outcome)
     )
     await connection.execute(statement)
 

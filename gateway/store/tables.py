@@ -55,7 +55,7 @@ cases = Table(
     Column("anonymous", Boolean, nullable=False),
     Column("confidential", Boolean, nullable=False),
     Column("language", String(8), nullable=False),
-    Column("region", String(64), nullable=False, server_default=""),
+    Column("region", Text, nullable=False, server_default=""),
     Column("opened_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     # When a joining message was last answered, and whether a repeated text was: each is bounded (rows 9-13).
@@ -81,11 +81,28 @@ messages = Table(
     Column("words", String(64)),
     Column("gathering", BigInteger),
     Column("document", Text, nullable=False),
-    Index(None, "channel", "provider_id", postgresql_where=text("provider_id <> ''"), sqlite_where=text("provider_id <> ''")),
+    Index(
+        None,
+        "channel",
+        "provider_id",
+        postgresql_where=text("provider_id <> ''"),
+        sqlite_where=text("provider_id <> ''"),
+    ),
     Index(None, "sender_key", "received_at"),
     Index(None, "words", postgresql_where=text("words IS NOT NULL"), sqlite_where=text("words IS NOT NULL")),
-    Index(None, "case_number", "received_at", postgresql_where=text("case_number IS NOT NULL"), sqlite_where=text("case_number IS NOT NULL")),
-    Index(None, "gathering", postgresql_where=text("gathering IS NOT NULL"), sqlite_where=text("gathering IS NOT NULL")),
+    Index(
+        None,
+        "case_number",
+        "received_at",
+        postgresql_where=text("case_number IS NOT NULL"),
+        sqlite_where=text("case_number IS NOT NULL"),
+    ),
+    Index(
+        None,
+        "gathering",
+        postgresql_where=text("gathering IS NOT NULL"),
+        sqlite_where=text("gathering IS NOT NULL"),
+    ),
 )
 
 # Parts of one long message, waiting for the rest until the deadline.
@@ -102,7 +119,12 @@ gatherings = Table(
     Column("joined", Boolean, nullable=False, server_default=text("false")),
     Column("case_number", String(10)),
     Index(None, "sender_key", "ref", "opened_at"),
-    Index("ix_gatherings_waiting", "deadline", postgresql_where=text("NOT joined"), sqlite_where=text("NOT joined")),
+    Index(
+        "ix_gatherings_waiting",
+        "deadline",
+        postgresql_where=text("NOT joined"),
+        sqlite_where=text("NOT joined"),
+    ),
 )
 
 # Replies waiting for, or in, delivery, and what became of them. A row that is waiting and bears an owner is leased
@@ -129,8 +151,19 @@ outbox = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("owner", String(64)),
     Column("settled_at", Double),
-    Index("ix_outbox_waiting", "channel", "due_at", postgresql_where=text("state = 'waiting'"), sqlite_where=text("state = 'waiting'")),
-    Index(None, "case_number", postgresql_where=text("case_number IS NOT NULL"), sqlite_where=text("case_number IS NOT NULL")),
+    Index(
+        "ix_outbox_waiting",
+        "channel",
+        "due_at",
+        postgresql_where=text("state = 'waiting'"),
+        sqlite_where=text("state = 'waiting'"),
+    ),
+    Index(
+        None,
+        "case_number",
+        postgresql_where=text("case_number IS NOT NULL"),
+        sqlite_where=text("case_number IS NOT NULL"),
+    ),
     Index(None, "event_id"),
 )
 
@@ -147,7 +180,13 @@ deliveries = Table(
     Column("provider_id", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),
     Index(None, "outbox_id"),
-    Index(None, "channel", "provider_id", postgresql_where=text("provider_id <> ''"), sqlite_where=text("provider_id <> ''")),
+    Index(
+        None,
+        "channel",
+        "provider_id",
+        postgresql_where=text("provider_id <> ''"),
+        sqlite_where=text("provider_id <> ''"),
+    ),
 )
 
 # What the dispatcher has to say on the log, written in the case's transaction and relayed after it.

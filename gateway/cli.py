@@ -1,0 +1,203 @@
+"""The command ``gateway``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from config.errors import SettingsError
+from config.load import load
+from config.settings import Settings
+from gateway.channelset import ChannelConfig, load_channels
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="The message gateway of SP4N-LAPOR!: citizens' messages in, one event on the log, a tracking number back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+letters = typer.Typer(help="Dead letters: what could not be read, decided or delivered.", no_args_is_help=True)
+app.add_typer(letters, name="dead-letters")
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="TOML file with the settings. Without it: $GATEWAY_CONFIG, ./gateway.toml, or the embedded defaults.",
+        show_default=False,
+    ),
+]
+
+
+class RoleName(StrEnum):
+    """The roles of a process."""
+
+    ALL = "all"
+    INTAKE = "intake"
+    DISPATCH = "dispatch"
+    DELIVER = "deliver"
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    app()
+
+
+@app.command()
+def run(
+    config: ConfigFile = None,
+    role: Annotated[
+        RoleName, typer.Option(help="What this process does: everything, or one part of the way of a message.")
+    ] = RoleName.ALL,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Play the providers locally and serve a page at /sandbox to text from.")
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen on, in place of the one in [server]. The roles dispatch and deliver open a port "
+            "for health and metrics only when this is given.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C.
+
+    Without a settings file it runs on embedded defaults: SQLite files in ./var and one SMS channel.
+    """
+    from gateway.log import configure
+    from gateway.replies import ReplyTemplateError
+
+    settings, channels = _read(config)
+    configure(settings.logging, settings.zone, sys.stderr)
+    try:
+        if sandbox:
+            from gateway.sandbox.run import run_with_sandbox
+
+            _run(run_with_sandbox(settings, channels, role=role.value, port=port))
+        else:
+            from gateway.app import Gateway
+
+            _run(Gateway(settings, channels, role=role.value, port=port).run())
+    except ReplyTemplateError as error:
+        _fail(str(error), 2)
+    except OSError as error:
+        _fail(f"cannot start: {error.strerror or error}", 1)
+
+
+@app.command()
+def check(config: ConfigFile = None) -> None:
+    """Check the settings, then ask every provider whether the channel's credentials work.
+
+    Exit status: 0 all is well, 1 a provider or a dependency said no, 2 the settings are wrong.
+    """
+    from gateway.checkup import checkup
+
+    settings, channels = _read(config)
+    sys.exit(0 if _run(checkup(settings, channels)) else 1)
+
+
+@app.command()
+def track(
+    number: Annotated[str, typer.Argument(help="A tracking number; spaces, dots and hyphens do not matter.")],
+    config: ConfigFile = None,
+) -> None:
+    """Show a case: its state, every message and reply, and how each was delivered.
+
+    Exit status: 0 found, 1 no such case, 2 not a tracking number.
+    """
+    from gateway.terminal import show_case
+    from normalizer.tracking import read_number
+
+    settings, _ = _read(config)
+    plain = read_number(number)
+    if plain is None:
+        _fail(f"{number} is not a tracking number: ten digits, the last a check digit. Is a digit mistyped?", 2)
+    sys.exit(0 if _run(show_case(settings, plain)) else 1)
+
+
+@letters.command("list")
+def list_letters(
+    config: ConfigFile = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Also the ones that were replayed.")] = False,
+) -> None:
+    """List the dead letters that wait for somebody to act."""
+    from gateway.terminal import list_dead_letters
+
+    settings, _ = _read(config)
+    _run(list_dead_letters(settings, limit=limit, waiting_only=not everything))
+
+
+@letters.command("show")
+def show_letter(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The letter's id, or its beginning.")],
+    config: ConfigFile = None,
+) -> None:
+    """Show one dead letter with its reason and its raw bytes."""
+    from gateway.terminal import show_dead_letter
+
+    settings, _ = _read(config)
+    sys.exit(_run(show_dead_letter(settings, identifier)))
+
+
+@letters.command("replay")
+def replay_letters(
+    identifiers: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]…", help="Ids, or their beginnings.", show_default=False)
+    ] = None,
+    config: ConfigFile = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every letter that waits.")] = False,
+    stage: Annotated[
+        str, typer.Option(help="With --all: only letters of this stage (intake, decode, dispatch, deliver).")
+    ] = "",
+) -> None:
+    """Give dead letters back to the step that gave up on them, after its cause was mended.
+
+    Exit status: 0 all were replayed, 1 some could not be, 2 nothing was named.
+    """
+    from gateway.terminal import replay_dead_letters
+
+    if bool(identifiers) == everything:
+        _fail("name the letters to replay, or say --all", 2)
+    settings, channels = _read(config)
+    sys.exit(_run(replay_dead_letters(settings, channels, identifiers or [], stage=stage)))
+
+
+def _read(config: Path | None) -> tuple[Settings, dict[str, ChannelConfig]]:
+    """The settings and channels; wrong ones are told line by line, exit status 2."""
+    try:
+        settings = load(config, os.environ)
+        return settings, load_channels(settings)
+    except SettingsError as error:
+        for line in error.lines:
+            typer.echo(line, err=True)
+        sys.exit(2)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    import uvloop
+
+    from gateway.store.engine import StoreUnavailable
+
+    try:
+        return uvloop.run(work)
+    except StoreUnavailable as error:
+        _fail(f"the store cannot be reached: {error}", 1)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    typer.echo(f"gateway: {message}", err=True)
+    sys.exit(status)

@@ -1,0 +1,104 @@
+"""The HTTP side of the gateway: which path leads where, and the answers that belong to no channel."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+import msgspec
+from aiohttp import web
+
+from gateway.health import CONDITIONS, ChannelHealth, worst
+from gateway.intake import Door, problem
+from gateway.metrics import CONTENT_TYPE, Metrics
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Pulse:
+    """What health and metrics endpoints ask of the running program."""
+
+    def __init__(
+        self,
+        *,
+        metrics: Metrics,
+        channels: Callable[[], dict[str, ChannelHealth]],
+        dependencies: Callable[[], dict[str, str]],
+        ready: Callable[[], tuple[bool, str]],
+        refresh: Callable[[], None],
+    ) -> None:
+        self.metrics = metrics
+        self.channels = channels
+        self.dependencies = dependencies
+        self.ready = ready
+        self.refresh = refresh
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """Alive: the loop turns."""
+        return web.json_response({"status": "alive"})
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """200 while intake can make events durable, else 503; with every channel's health."""
+        ready, why = self.ready()
+        channels = self.channels()
+        body = {
+            "status": "ready" if ready else "not_ready",
+            "reason": why,
+            "channels": {name: msgspec.to_builtins(health) for name, health in channels.items()},
+            "dependencies": self.dependencies(),
+        }
+        return web.json_response(body, status=200 if ready else 503)
+
+    async def exposition(self, _request: web.Request) -> web.Response:
+        """The metrics, with the states of the channels brought up to date first."""
+        self.refresh()
+        for name, health in self.channels().items():
+            for condition in CONDITIONS:
+                gauge = self.metrics.channel_state.labels(name, condition)
+                gauge.set(1 if health.state == condition else 0)
+        return web.Response(body=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    def overall(self) -> str:
+        """The worst state of all channels."""
+        return worst(self.channels())
+
+
+def add_pulse(app: web.Application, pulse: Pulse) -> None:
+    """``/healthz``, ``/readyz`` and ``/metrics``."""
+    app.router.add_get("/healthz", pulse.healthz)
+    app.router.add_get("/readyz", pulse.readyz)
+    app.router.add_get("/metrics", pulse.exposition)
+
+
+def add_doors(app: web.Application, doors: Iterable[tuple[str, Door]]) -> None:
+    """The webhooks of the channels; any other path under ``/webhooks/`` is an unknown channel."""
+    for name, door in doors:
+        for path, handler in ((f"/webhooks/{name}", door.messages), (f"/webhooks/{name}/status", door.receipts)):
+            resource = app.router.add_resource(path)
+            for method in ("POST", "GET"):
+                resource.add_route(method, handler)
+            resource.add_route("*", _wrong_method)
+    app.router.add_route("*", "/webhooks/{rest:.*}", _unknown_channel)
+
+
+def add_not_found(app: web.Application) -> None:
+    """Whatever leads nowhere is answered in the same form as every other error; added last."""
+    app.router.add_route("*", "/{rest:.*}", _not_found)
+
+
+async def _unknown_channel(_request: web.Request) -> web.Response:
+    return problem(404, "unknown_channel", "there is no channel of this name")
+
+
+async def _wrong_method(_request: web.Request) -> web.Response:
+    return problem(405, "method_not_allowed", "only GET and POST are taken here", Allow="GET, POST")
+
+
+async def _not_found(_request: web.Request) -> web.Response:
+    return problem(404, "not_found", "there is nothing here")
+
+
+def json_answer(value: object, status: int = 200) -> web.Response:
+    """A JSON answer of anything msgspec can encode."""
+    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
+
+

@@ -1,0 +1,50 @@
+"""The schema: what the migrations build is what the program knows, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, func, select, text
+
+from gateway.store.engine import Store
+from gateway.store.migrate import HEAD, migrate
+from gateway.store.tables import metadata, senders
+
+
+async def test_migrations_build_the_tables(store: Store) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    async with store.read() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+def test_the_program_knows_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", "gateway/store/migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+async def test_many_processes_migrate_once(store_url: str) -> None:
+    stores = [Store(store_url) for _ in range(6)]
+    try:
+        await asyncio.gather(*(migrate(one) for one in stores))
+        async with stores[0].read() as connection:
+            assert (await connection.execute(text("SELECT count(*) FROM alembic_version"))).scalar() == 1
+            assert (await connection.execute(select(func.count()).select_from(senders))).scalar() == 0
+    finally:
+        for one in stores:
+            await one.close()
+
+
+async def test_a_store_that_is_ahead_is_left_alone(store: Store) -> None:
+    async with store.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await migrate(store)
+    async with store.read() as connection:
+        assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar() == "9999"

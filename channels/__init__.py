@@ -1,0 +1,1 @@
+"""Ways in and out: what a channel is (base.py), and one folder a type of channel."""

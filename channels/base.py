@@ -15,7 +15,7 @@ import abc
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,8 +78,9 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file that came with a message. ``size`` in bytes (0: not told), ``stored`` its place in the blob store ("" until fetched).
+    """A file that came with a message: ``size`` in bytes, 0 where it is not told.
 
+    ``stored`` is its place in the blob store, ``""`` until it is fetched.
     ``reference`` is what the channel needs to fetch it (a file id, a URL).
     """
 
@@ -220,10 +221,16 @@ class ChannelSettings(BaseModel):
     )
 
 
+SettingsModel = type[ChannelSettings]
+
+
 class Host(Protocol):
     """What the running program hands to a channel."""
 
-    http: HttpClient
+    @property
+    def http(self) -> HttpClient:
+        """The client that all channels share."""
+        ...
 
     def status_url(self, channel: str) -> str:
         """The public URL that takes this channel's delivery receipts, without a token."""
@@ -235,9 +242,12 @@ class Host(Protocol):
 
 
 class Channel(abc.ABC):
-    """One instance of a type. Parsing is synchronous and pure; only :meth:`send` and :meth:`probe` do I/O."""
+    """One instance of a type, made by its :class:`ChannelSpec`.
 
-    spec: ClassVar[ChannelSpec]
+    Parsing is synchronous and pure; only :meth:`send` and :meth:`probe` do I/O.
+    """
+
+    spec: ChannelSpec
 
     def __init__(self, name: str, settings: Any, host: Host) -> None:
         self.name = name
@@ -285,8 +295,14 @@ class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     type: str
     title: str
-    settings: type[ChannelSettings]
+    settings: SettingsModel
     channel: Callable[[str, Any, Host], Channel]
     limits: Limits = Limits()
     capabilities: frozenset[Capability] = frozenset()
     secret_fields: frozenset[str] = frozenset()
+
+    def make(self, name: str, settings: Any, host: Host) -> Channel:
+        """One instance of this type."""
+        made = self.channel(name, settings, host)
+        made.spec = self
+        return made

@@ -1,0 +1,1 @@
+"""Settings models, the shipped TOML files and the reply templates."""

@@ -27,8 +27,8 @@ from gateway.replies import Replies
 from gateway.server import Pulse, add_doors, add_not_found, add_pulse
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.migrate import migrate
-from normalizer.intent import IntentWords
 from normalizer.normalize import Normalizer
+from normalizer.words import IntentWords
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +78,7 @@ class Gateway:
         self.settings = settings
         self.role = role
         self._configs = channels
+        self._readers = Readers(settings, channels)
         self._port = port
         self._extend = extend
         self.metrics = Metrics()
@@ -130,7 +131,7 @@ class Gateway:
             await self.log.start()
             stack.push_async_callback(self.log.close)
             self._hub.open(http)
-            self.channels = {n: c.spec.channel(n, c.settings, self._hub) for n, c in self._configs.items()}
+            self.channels = {n: c.spec.make(n, c.settings, self._hub) for n, c in self._configs.items()}
             await self._work(started)
         log.info("gateway.stopped", role=self.role)
 
@@ -188,6 +189,7 @@ class Gateway:
             ),
             metrics=self.metrics,
             private_types=frozenset(private),
+            normalizer=self._readers,
             source=self.source,
             on_replies=deliverer.wake if deliverer else lambda: None,
             on_publications=relay.wake,
@@ -204,9 +206,7 @@ class Gateway:
             self._extend(app)
         add_not_found(app)
         server = self.settings.server
-        runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=server.shutdown_grace / 2
-        )
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=server.shutdown_grace / 2)
         await runner.setup()
         port = server.port if self._port is None else self._port
         site = web.TCPSite(runner, server.host, port, backlog=1024)
@@ -218,11 +218,10 @@ class Gateway:
         return runner
 
     def _make_doors(self) -> dict[str, Door]:
-        readers = normalizers(self.settings, self.channels)
         return {
             name: Door(
                 channel,
-                readers[name],
+                self._readers(channel.spec.type, name),
                 log=self.log,
                 metrics=self.metrics,
                 settings=self.settings,
@@ -284,24 +283,32 @@ class Gateway:
                 return
 
 
-def normalizers(settings: Settings, channels: Mapping[str, Channel]) -> dict[str, Normalizer]:
-    """A normalizer for each channel. Raises :class:`OSError` where the senders' key cannot be kept."""
-    secret = sender_secret(settings)
-    rules = settings.rules
-    words = IntentWords(
-        stop=rules.stop_words,
-        help=rules.help_words,
-        status=rules.status_words,
-        new_case=rules.new_case_words,
-        meaningless=rules.meaningless_words,
-    )
-    return {
-        name: Normalizer(
-            channel_type=channel.spec.type,
-            instance=name,
-            secret=secret,
-            regions=getattr(channel.settings, "regions", ()),
-            words=words,
+class Readers:
+    """The normalizers of one process, a channel each. Raises :class:`OSError` where the senders' key cannot be kept."""
+
+    def __init__(self, settings: Settings, channels: Mapping[str, ChannelConfig]) -> None:
+        rules = settings.rules
+        self._secret = sender_secret(settings)
+        self._words = IntentWords(
+            stop=rules.stop_words,
+            help=rules.help_words,
+            status=rules.status_words,
+            new_case=rules.new_case_words,
+            meaningless=rules.meaningless_words,
+            asking=rules.asking_words,
+            report=rules.report_words,
+            state=rules.state_words,
+            filler=rules.filler_words,
         )
-        for name, channel in channels.items()
-    }
+        self._made = {name: self._make(config.spec.type, name, config) for name, config in channels.items()}
+
+    def __call__(self, channel_type: str, instance: str) -> Normalizer:
+        """The normalizer of a channel; also of one that is not in the settings any more."""
+        found = self._made.get(instance)
+        if found is None:
+            found = self._made[instance] = self._make(channel_type, instance, None)
+        return found
+
+    def _make(self, channel_type: str, instance: str, config: ChannelConfig | None) -> Normalizer:
+        regions = getattr(config.settings, "regions", ()) if config else ()
+        return Normalizer(channel_type, instance, secret=self._secret, regions=regions, words=self._words)

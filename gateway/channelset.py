@@ -55,11 +55,8 @@ def _find_spec(name: Any) -> tuple[ChannelSpec | None, str]:
         return None, f"is required; the types are: {', '.join(known)}"
     if name in known:
         return registry.spec(name), ""
-    near = difflib.get_close_matches(str(name), known, n=1)
-    return (
-        None,
-        f"no such type{f'; did you mean {near[0]}?' if near else ''}; the types are: {', '.join(known)}",
-    )
+    near = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
+    return None, "no such type; " + (f"did you mean {near[0]}?" if near else f"the types are: {', '.join(known)}")
 
 
 def _read(key: Key, table: dict[str, Any], spec: ChannelSpec, origins: Origins) -> ChannelSettings:
@@ -89,6 +86,7 @@ def _split_lists(key: Key, values: dict[str, Any], model: type[ChannelSettings],
             try:
                 values[name] = split_list(value)
             except ValueError as error:
+                values[name] = []
                 lines.append(error_line((*key, name), origins, str(error)))
     return lines
 

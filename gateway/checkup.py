@@ -49,7 +49,7 @@ async def checkup(settings: Settings, channels: Mapping[str, ChannelConfig]) -> 
     async with HttpClient(timeout=settings.delivery.timeout) as http:
         hub = Hub(settings.server.base_url, http)
         for name, config in channels.items():
-            channel = config.spec.channel(name, config.settings, hub)
+            channel = config.spec.make(name, config.settings, hub)
             try:
                 checks.well(f"channel {name}", await channel.probe())
             except ChannelError as error:

@@ -119,13 +119,13 @@ def track(
     Exit status: 0 found, 1 no such case, 2 not a tracking number.
     """
     from gateway.terminal import show_case
-    from normalizer.tracking import read_number
+    from normalizer.tracking import find
 
     settings, _ = _read(config)
-    plain = read_number(number)
-    if plain is None:
+    found = find(number, meant=True).numbers
+    if len(found) != 1:
         _fail(f"{number} is not a tracking number: ten digits, the last a check digit. Is a digit mistyped?", 2)
-    sys.exit(0 if _run(show_case(settings, plain)) else 1)
+    sys.exit(0 if _run(show_case(settings, found[0])) else 1)
 
 
 @letters.command("list")

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from urllib.parse import quote, quote_plus
 
 import msgspec
+from normalizer.messages import DeadLetter
 from pydantic import SecretStr
 
 from channels.base import Channel, ChannelSettings, Request
 from channels.errors import Malformed
 from channels.forms import parse_fields
-from normalizer.messages import DeadLetter
 
 MEDIA_TYPE = "application/vnd.lapor.request+json"
 LONGEST = 64 * 1024

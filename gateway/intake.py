@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
-import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -28,7 +27,7 @@ from gateway.evidence import letter_of_request, secrets_of
 from gateway.metrics import Metrics
 from normalizer.cloudevents import headers as event_headers
 from normalizer.event import encode
-from normalizer.messages import dead_letter_headers
+from normalizer.messages import encode as encode_message
 from normalizer.normalize import Normalizer
 
 log = structlog.get_logger(__name__)
@@ -109,9 +108,7 @@ class Door:
         for message in messages:
             event = self._normalizer.event(message, now)
             records.append(
-                Record(
-                    self._topic, event.sender.key.encode(), encode(event), event_headers(event, self._source)
-                )
+                Record(self._topic, event.sender.key.encode(), encode(event), event_headers(event, self._source))
             )
         return records
 
@@ -149,18 +146,14 @@ class Door:
             raise Malformed("the body is not what its headers say", reason="bad_body") from error
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    async def _malformed(
-        self, request: Request, error: Malformed, *, receipts: bool
-    ) -> web.Response:
+    async def _malformed(self, request: Request, error: Malformed, *, receipts: bool) -> web.Response:
         """Keep what a verified provider sent and we cannot read; then say so."""
-        letter = letter_of_request(
-            self._channel, request, error, receipts=receipts, secrets=self._secrets
-        )
+        letter = letter_of_request(self._channel, request, error, receipts=receipts, secrets=self._secrets)
         record = Record(
             self._dead_letters,
             letter.id.encode(),
-            msgspec.json.encode(letter),
-            dead_letter_headers(letter, self._source),
+            encode_message(letter),
+            event_headers(letter, self._source),
         )
         try:
             await self._log.append([record])

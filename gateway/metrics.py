@@ -20,9 +20,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._all: list[MetricWrapperBase] = []
-        self.messages_received = self._counter(
-            "messages_received", "Inbound messages made durable.", "channel"
-        )
+        self.messages_received = self._counter("messages_received", "Inbound messages made durable.", "channel")
         self.requests_refused = self._counter(
             "requests_refused", "Webhook calls answered with an error, by its code.", "channel", "code"
         )
@@ -62,8 +60,8 @@ class Metrics:
         """Name, type, labels and help of every metric, for the documentation."""
         return [
             (
-                metric._name + ("_total" if metric._type == "counter" else ""),
-                metric._type,
+                str(metric._name) + ("_total" if metric._type == "counter" else ""),
+                str(metric._type),
                 tuple(metric._labelnames),
                 metric._documentation,
             )

@@ -1,6 +1,7 @@
 """The documents that are made from the code: ``python -m gateway.reference`` writes them into ``docs/``.
 
-What is written here cannot fall behind: a test compares the files with what this module makes.
+The page of settings is made here, the schemas in :mod:`normalizer.schema`. None can fall behind: tests compare the
+files with what is made.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from config.fields import is_list, is_secret, section, variable
 from config.places import Key
 from config.settings import Settings
 from config.sources import CHANNELS
+from normalizer import schema
 
 ROOT: Final = Path(__file__).parent.parent
 """The checkout; an installed gateway has no documents to write."""
@@ -55,7 +57,7 @@ webhook's address, `/webhooks/NAME`, and in the names of its environment variabl
 
 def documents() -> dict[str, str]:
     """Every generated document: its path from the project's root, and its text."""
-    return {"docs/settings.md": settings_page()}
+    return {"docs/settings.md": settings_page(), **schema.documents()}
 
 
 def settings_page() -> str:
@@ -74,8 +76,8 @@ def settings_page() -> str:
     ]
     for type_name in registry.types():
         spec = registry.spec(type_name)
-        model: type[ChannelSettings] = spec.settings
-        own = [(name, field) for name, field in model.model_fields.items() if name not in ChannelSettings.model_fields]
+        fields = spec.settings.model_fields
+        own = [(name, field) for name, field in fields.items() if name not in ChannelSettings.model_fields]
         parts += [f'### type = "{type_name}": {spec.title}\n', _table(own, (CHANNELS, "name"), spec.secret_fields)]
     return "\n".join(parts)
 

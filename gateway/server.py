@@ -100,5 +100,3 @@ async def _not_found(_request: web.Request) -> web.Response:
 def json_answer(value: object, status: int = 200) -> web.Response:
     """A JSON answer of anything msgspec can encode."""
     return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
-
-

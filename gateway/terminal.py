@@ -14,11 +14,11 @@ from rich.table import Table
 
 from channels.http import HttpClient
 from config.settings import Settings
-from gateway.app import Hub, normalizers
+from gateway.app import Hub, Readers
 from gateway.channelset import ChannelConfig
 from gateway.eventlog.base import LogUnavailable
 from gateway.eventlog.factory import make_log
-from gateway.replay import ReplayError, Replayer
+from gateway.replay import Replayer, ReplayError
 from gateway.store import deadletters
 from gateway.store.casebook import story
 from gateway.store.engine import Store
@@ -54,9 +54,7 @@ async def show_case(settings: Settings, number: str) -> bool:
     out.print(f"opened {_time(case.opened_at, zone)}" + (f", {' and '.join(flags)}" if flags else ""))
     table = Table("when", "what", "channel", "detail", "text", box=None, pad_edge=False, header_style="bold")
     for step in case.steps:
-        table.add_row(
-            _time(step.at, zone), step.what, step.channel, escape(step.detail), escape(_line(step.text))
-        )
+        table.add_row(_time(step.at, zone), step.what, step.channel, escape(step.detail), escape(_line(step.text)))
     out.print(table)
     return True
 
@@ -119,14 +117,14 @@ async def replay_dead_letters(
     failed = 0
     async with HttpClient() as http:
         hub = Hub(settings.server.base_url, http)
-        built = {name: c.spec.channel(name, c.settings, hub) for name, c in channels.items()}
-        readers = normalizers(settings, built)
+        built = {name: c.spec.make(name, c.settings, hub) for name, c in channels.items()}
+        readers = Readers(settings, channels)
         replayer = Replayer(
             store=store,
             log=log,
             topic=settings.topics.complaints,
             source=settings.server.base_url,
-            doors={name: (channel, readers[name]) for name, channel in built.items()},
+            doors={n: (channel, readers(channel.spec.type, n)) for n, channel in built.items()},
         )
         await log.start()
         try:

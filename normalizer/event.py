@@ -1,12 +1,13 @@
 """The complaint event: the one shape that every channel's messages take on the log (DESIGN section 5).
 
-Schema version 1. Times are aware UTC datetimes, written as RFC 3339. Absent parts are left out of the JSON.
+Schema version 1. Times are aware UTC datetimes, written as RFC 3339. Whatever equals its default is left out of
+the JSON, except ``schema``, which stands first in every document.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -18,9 +19,12 @@ Intent = Literal["complaint", "follow_up", "status", "help", "stop", "empty"]
 Language = Literal["id", "en", "jv", "su", ""]
 """ISO 639-1; ``""`` where the text is too short to tell."""
 
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An aware datetime; a document without an offset is refused."""
+
 
 class EventChannel(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The way in: ``instance`` (``sms-telkomsel``) of ``type`` (``sms``); ``message_id`` is the provider's, "" if none."""
+    """The way in: ``instance`` (``sms-telkomsel``) of ``type`` (``sms``); ``message_id`` is the provider's, if any."""
 
     type: str
     instance: str
@@ -53,24 +57,25 @@ class Raw(msgspec.Struct, frozen=True, omit_defaults=True):
     stored: str = ""
 
 
-class ComplaintEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ComplaintEvent(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="schema", tag=SCHEMA_VERSION
+):
     """One citizen's message, normalised.
 
     ``id`` is the same for every redelivery of the same provider message, whatever process computes it.
     ``text`` is NFC without control characters; ``original`` is what the citizen typed where that differs.
     ``numbers`` are the tracking numbers that the text names, in order, check digit right; ``bad_numbers`` those
     that look like one but fail the check digit. ``region`` is the 1708 region keyword in front.
-    ``command`` is the text without a leading ``LAPOR BARU`` where ``new_case`` tells that it stood there.
+    ``new_case`` tells that the text began with ``LAPOR BARU``.
     """
 
-    schema: int = SCHEMA_VERSION
     id: str
     kind: InboundKind = "message"
     channel: EventChannel
     sender: EventSender
     recipient: str = ""
-    sent_at: datetime | None = None
-    received_at: datetime
+    sent_at: Time | None = None
+    received_at: Time
     subject: str = ""
     text: str = ""
     original: str = ""
@@ -103,6 +108,6 @@ def encode(event: ComplaintEvent) -> bytes:
 def decode(document: bytes) -> ComplaintEvent:
     """The event of a JSON document; unknown fields of later writers are ignored.
 
-    Raises :class:`msgspec.ValidationError` or :class:`msgspec.DecodeError`.
+    Raises :class:`msgspec.ValidationError` (another ``schema`` among others) or :class:`msgspec.DecodeError`.
     """
     return _decoder.decode(document)

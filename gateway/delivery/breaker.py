@@ -21,9 +21,7 @@ class Breaker:
     A provider that names a time (Retry-After) is left alone until then.
     """
 
-    def __init__(
-        self, *, failures: int, probe: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, failures: int, probe: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = failures
         self._probe = probe
         self._clock = clock

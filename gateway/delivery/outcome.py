@@ -35,6 +35,4 @@ def settlement_of(error: Exception, leased: Leased, now: float, delivery: Delive
     if now - leased.created_at >= delivery.give_up_after:
         return Settlement(leased, "gave_up", now, detail=detail)
     due_in = max(backoff(leased.attempts, delivery), error.retry_after or 0.0)
-    return Settlement(
-        leased, "retry", now, detail=detail, due_in=due_in, uncertain=isinstance(error, Uncertain)
-    )
+    return Settlement(leased, "retry", now, detail=detail, due_in=due_in, uncertain=isinstance(error, Uncertain))

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+from normalizer.messages import DeadLetter
 from sqlalchemy import bindparam, case, func, null, select, update
 
 from channels.base import OutboundMessage, Thread
 from gateway.store.deadletters import bury
 from gateway.store.engine import Store
 from gateway.store.tables import deliveries, outbox, publications
-from normalizer.messages import DeadLetter
 
 Outcome = Literal["sent", "retry", "refused", "gave_up", "held"]
 
@@ -118,10 +118,7 @@ class Queue:
                 )
                 await connection.execute(
                     statement,
-                    [
-                        {"at_id": s.leased.message.delivery, "to_state": final[s.outcome], "to_at": s.at}
-                        for s in done
-                    ],
+                    [{"at_id": s.leased.message.delivery, "to_state": final[s.outcome], "to_at": s.at} for s in done],
                 )
             again = [s for s in settlements if s.outcome not in final]
             if again:
@@ -155,9 +152,7 @@ class Queue:
             if steps:
                 await connection.execute(deliveries.insert(), steps)
             if publish:
-                rows = [
-                    {"topic": p.topic, "key": p.key, "value": p.value, "headers": p.headers} for p in publish
-                ]
+                rows = [{"topic": p.topic, "key": p.key, "value": p.value, "headers": p.headers} for p in publish]
                 await connection.execute(publications.insert(), rows)
             await bury(connection, self._store, letters)
 
@@ -180,19 +175,17 @@ class Queue:
 async def pending(store: Store) -> dict[str, int]:
     """How many replies wait, or are in delivery, by channel."""
     query = (
-        select(outbox.c.channel, func.count())
+        select(outbox.c.channel, func.count().label("waiting"))
         .where(outbox.c.state == "waiting")
         .group_by(outbox.c.channel)
     )
     async with store.read() as connection:
-        return {channel: count for channel, count in await connection.execute(query)}
+        return {row.channel: row.waiting for row in await connection.execute(query)}
 
 
 def _leased(row: Any, *, doubtful: bool) -> Leased:
     thread = msgspec.json.decode(row.thread, type=Thread) if row.thread else Thread()
-    message = OutboundMessage(
-        delivery=row.id, to=row.address, text=row.text, subject=row.subject, thread=thread
-    )
+    message = OutboundMessage(delivery=row.id, to=row.address, text=row.text, subject=row.subject, thread=thread)
     return Leased(message, row.case_number, row.received_at, row.created_at, row.attempts, doubtful)
 
 

@@ -22,7 +22,8 @@ from gateway.delivery.outcome import settlement_of
 from gateway.delivery.queue import Leased, Publication, Queue, Settlement
 from gateway.metrics import Metrics
 from gateway.store.engine import Store, StoreUnavailable
-from normalizer.messages import DeadLetter, DeliveryEvent, delivery_headers
+from normalizer.cloudevents import headers
+from normalizer.messages import DeadLetter, DeliveryEvent, encode
 
 log = structlog.get_logger(__name__)
 
@@ -229,13 +230,13 @@ class Sender:
             outcome="sent" if settlement.outcome == "sent" else "failed",
             attempt=leased.attempts,
             at=datetime.fromtimestamp(settlement.at, UTC),
-            reason=settlement.detail,
+            reason=settlement.detail.partition(":")[0],
         )
         return Publication(
             self._settings.topics.deliveries,
             (leased.case_number or leased.message.delivery).encode(),
-            msgspec.json.encode(told),
-            msgspec.json.encode(delivery_headers(told, self._source)),
+            encode(told),
+            msgspec.json.encode(headers(told, self._source)),
         )
 
     def _letter(self, settlement: Settlement) -> DeadLetter:

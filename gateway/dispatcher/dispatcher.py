@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from config.settings import Settings
 from gateway.dispatcher.lookup import Lookup
@@ -29,8 +29,10 @@ from gateway.replies import Replies
 from gateway.store.deadletters import bury
 from gateway.store.engine import Store, StoreUnavailable
 from normalizer import tracking
+from normalizer.cloudevents import headers as headers_of
 from normalizer.event import ComplaintEvent, decode
-from normalizer.messages import DeadLetter, DeliveryEvent, dead_letter_headers, delivery_headers
+from normalizer.messages import DeadLetter, DeliveryEvent, encode
+from normalizer.normalize import Normalizer
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,7 @@ SPARE_NUMBERS = 8
 """Numbers drawn beyond need: at a million cases about one draw in a thousand is taken already."""
 SWEEP_SECONDS = 1.0
 LONGEST_WAIT = 15.0
+TRIES = 3
 
 
 @dataclass(slots=True)
@@ -56,7 +59,10 @@ class Step:
 
 
 class Dispatcher:
-    """One member of the dispatchers' consumer group."""
+    """One member of the dispatchers' consumer group.
+
+    ``normalizer`` gives the normalizer of a channel type and instance, to join the parts of a long message.
+    """
 
     def __init__(
         self,
@@ -67,6 +73,7 @@ class Dispatcher:
         replies: Replies,
         metrics: Metrics,
         private_types: frozenset[str],
+        normalizer: Callable[[str, str], Normalizer],
         source: str,
         on_replies: Callable[[], None] = lambda: None,
         on_publications: Callable[[], None] = lambda: None,
@@ -77,6 +84,7 @@ class Dispatcher:
         self._replies = replies
         self._metrics = metrics
         self._private_types = private_types
+        self._normalizer = normalizer
         self._source = source
         self._on_replies = on_replies
         self._on_publications = on_publications
@@ -126,12 +134,15 @@ class Dispatcher:
                 log.warning("dispatcher.store_away", reason=str(error), waiting=len(events), retry_in=pause)
                 await self._rest(pause)
                 pause = min(pause * 2, LONGEST_WAIT)
-            except Exception as error:
-                # Another dispatcher may have been faster (a rebalance), or two drew one number: then a second look
-                # settles it. What fails again is taken apart, so that one bad message cannot hold up the rest.
-                log.warning("dispatcher.batch_failed", error=type(error).__name__, events=len(events), tries=tries)
-                if tries >= 2:
+            except IntegrityError:
+                # Another dispatcher was faster (a rebalance), or two drew one number: a second look settles it.
+                log.warning("dispatcher.looks_again", events=len(events), tries=tries)
+                if tries >= TRIES:
                     return await self._one_by_one(events, letters)
+            except Exception:
+                # What fails as a whole is taken apart, so that one bad message cannot hold up the rest.
+                log.exception("dispatcher.batch_failed", events=len(events))
+                return await self._one_by_one(events, letters)
             else:
                 return True
         return False
@@ -151,7 +162,7 @@ class Dispatcher:
                         return False
                     await self._rest(1.0)
                 except Exception as error:
-                    if tries < 3:
+                    if tries < TRIES:
                         continue
                     if not batch:
                         raise
@@ -173,17 +184,19 @@ class Dispatcher:
             fresh = list({event.id: event for event in events if event.id not in seen}.values())
             gatherings = Gatherings(window=settings.rules.part_window)
             if due:
-                steps = [_joined(g) for g in await gatherings.load_due(connection, now) if g.parts]
+                steps = [self._joined(g) for g in await gatherings.load_due(connection, now) if g.parts]
             else:
                 parts = [event for event in fresh if event.kind == "part" and event.part]
                 await gatherings.load(connection, self._store, parts, now)
-                steps = _steps(fresh, gatherings, now)
+                steps = self._steps(fresh, gatherings, now)
             if not steps and not fresh and not letters:
                 return Outcome()
             judged = [step.event for step in steps if not step.waits]
             known = await lookup.known(judged)
             known.seen = seen
-            await lookup.cases(known, {s.gathering.case_number for s in steps if s.gathering and s.gathering.case_number})
+            await lookup.cases(
+                known, {s.gathering.case_number for s in steps if s.gathering and s.gathering.case_number}
+            )
             numbers = await lookup.free_numbers(tracking.draw(len(judged) + SPARE_NUMBERS)) if judged else []
             working = WorkingSet(
                 known,
@@ -206,11 +219,33 @@ class Dispatcher:
             for letter in await bury(connection, self._store, letters):
                 working.outcome.dead.append(letter.stage)
                 if letter.stage != "intake":
-                    headers = dead_letter_headers(letter, self._source)
+                    headers = headers_of(letter, self._source)
                     key = letter.id.encode()
-                    working.publish(settings.topics.dead_letters, key, msgspec.json.encode(letter), headers)
+                    working.publish(settings.topics.dead_letters, key, encode(letter), headers)
             await working.write(connection)
         return working.outcome
+
+    def _steps(self, events: Sequence[ComplaintEvent], gatherings: Gatherings, now: float) -> list[Step]:
+        """How each event is to be taken, in order; a part that completes its message is followed by the whole."""
+        steps: list[Step] = []
+        for event in events:
+            if event.kind == "receipt":
+                continue
+            if event.kind != "part" or event.part is None:
+                steps.append(Step(event))
+                continue
+            gathering = gatherings.add(event, now)
+            if gathering.joined:
+                steps.append(Step(event, gathering, late=True))
+                continue
+            steps.append(Step(event, gathering, waits=True))
+            if gathering.complete():
+                steps.append(self._joined(gathering))
+        return steps
+
+    def _joined(self, gathering: Gathering) -> Step:
+        join = self._normalizer(gathering.channel_type, gathering.whose[0]).joined
+        return Step(gathering.whole(join), gathering, joins=True)
 
     @staticmethod
     def _take(step: Step, working: WorkingSet, gatherings: Gatherings, settings: Settings) -> None:
@@ -239,14 +274,14 @@ class Dispatcher:
             delivery=settled.outbox_id,
             number=settled.case_number or "",
             channel=settled.channel,
-            outcome=settled.state,  # type: ignore[arg-type]
-            attempt=0,
+            outcome=settled.state,
+            attempt=settled.attempt,
             at=datetime.fromtimestamp(settled.at, UTC),
             reason=settled.code,
         )
-        headers = delivery_headers(told, self._source)
+        headers = headers_of(told, self._source)
         key = (settled.case_number or settled.outbox_id).encode()
-        working.publish(self._settings.topics.deliveries, key, msgspec.json.encode(told), headers)
+        working.publish(self._settings.topics.deliveries, key, encode(told), headers)
 
     def _read(self, taken: Sequence[Taken]) -> tuple[list[ComplaintEvent], list[DeadLetter]]:
         """Decode a batch; what cannot be decoded is a dead letter with its raw bytes."""
@@ -282,29 +317,6 @@ class Dispatcher:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
-
-
-def _steps(events: Sequence[ComplaintEvent], gatherings: Gatherings, now: float) -> list[Step]:
-    """How each event is to be taken, in order; a part that completes its message is followed by the whole."""
-    steps: list[Step] = []
-    for event in events:
-        if event.kind == "receipt":
-            continue
-        if event.kind != "part" or event.part is None:
-            steps.append(Step(event))
-            continue
-        gathering = gatherings.add(event, now)
-        if gathering.joined:
-            steps.append(Step(event, gathering, late=True))
-            continue
-        steps.append(Step(event, gathering, waits=True))
-        if gathering.complete():
-            steps.append(_joined(gathering))
-    return steps
-
-
-def _joined(gathering: Gathering) -> Step:
-    return Step(gathering.whole(), gathering, joins=True)
 
 
 def _letter_of(event: ComplaintEvent, error: Exception) -> DeadLetter:

@@ -97,9 +97,7 @@ class Lookup:
         return [number for number in drawn if number not in taken]
 
     async def _recent(self, known: Known, keys: set[str], earliest: float) -> None:
-        since = and_(
-            messages.c.received_at > earliest - self._rules.flood_window, messages.c.kind == "message"
-        )
+        since = and_(messages.c.received_at > earliest - self._rules.flood_window, messages.c.kind == "message")
         columns = [messages.c.sender_key, messages.c.received_at]
         for row in await self._rows(columns, messages.c.sender_key, keys, since):
             known.recent[row.sender_key].append(row.received_at)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import bindparam, select, update
@@ -20,12 +21,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.store.engine import Store
 from gateway.store.tables import gatherings, messages
 from normalizer.event import ComplaintEvent, decode
-from normalizer.normalize import joined
 
 log = structlog.get_logger(__name__)
 
 REMEMBERED = 24 * 3600.0
 """Seconds after its first part for which a late part still finds its gathering."""
+
+
+class Join(Protocol):
+    """Makes one message of parts (:meth:`normalizer.normalize.Normalizer.joined`)."""
+
+    def __call__(self, parts: Sequence[ComplaintEvent], *, incomplete: bool) -> ComplaintEvent:
+        """The whole message."""
+        ...
+
 
 Whose = tuple[str, str, str, int]
 """Channel, sender key, reference and total: what parts of one message share."""
@@ -43,17 +52,22 @@ class Gathering:
     case_number: str | None = None
     parts: dict[int, ComplaintEvent] = field(default_factory=dict)
 
+    @property
+    def channel_type(self) -> str:
+        """The type of the channel that the parts came in on."""
+        return next(iter(self.parts.values())).channel.type
+
     def complete(self) -> bool:
         """Whether every part is here; never so where the provider does not tell the total."""
         total = self.whose[3]
         return total > 0 and len(self.parts) >= total
 
-    def whole(self) -> ComplaintEvent:
+    def whole(self, join: Join) -> ComplaintEvent:
         """One message of the parts that are here, marked incomplete where some are missing."""
         self.joined = True
         total = self.whose[3]
         parts = [self.parts[index] for index in sorted(self.parts)]
-        return joined(parts, incomplete=total > 0 and len(parts) < total)
+        return join(parts, incomplete=total > 0 and len(parts) < total)
 
 
 def whose(event: ComplaintEvent) -> Whose:
@@ -107,8 +121,7 @@ class Gatherings:
             gathering = found[-1]
         else:
             # Measured from now: after an outage a whole backlog of parts is older than any window.
-            at = max(event.received_at.timestamp(), now)
-            gathering = Gathering(secrets.randbits(62), whose(event), at, at + self._window)
+            gathering = Gathering(secrets.randbits(62), whose(event), now, now + self._window)
             found.append(gathering)
             self._new.append(gathering)
         gathering.parts[index] = event
@@ -148,15 +161,15 @@ class Gatherings:
             )
             await connection.execute(statement, [{"at_id": g.id, "to_case": g.case_number} for g in changed])
 
-    async def _take(self, connection: AsyncConnection, rows: Collection[object]) -> list[Gathering]:
+    async def _take(self, connection: AsyncConnection, rows: Iterable[Any]) -> list[Gathering]:
         taken = {
-            row.id: Gathering(  # type: ignore[attr-defined]
-                row.id,  # type: ignore[attr-defined]
-                (row.channel, row.sender_key, row.ref, row.total),  # type: ignore[attr-defined]
-                row.opened_at,  # type: ignore[attr-defined]
-                row.deadline,  # type: ignore[attr-defined]
-                row.joined,  # type: ignore[attr-defined]
-                row.case_number,  # type: ignore[attr-defined]
+            row.id: Gathering(
+                row.id,
+                (row.channel, row.sender_key, row.ref, row.total),
+                row.opened_at,
+                row.deadline,
+                row.joined,
+                row.case_number,
             )
             for row in rows
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +14,7 @@ from gateway.store.tables import deliveries, outbox
 from normalizer.event import ComplaintEvent
 
 # A receipt never takes back a later word: phones confirm late, networks repeat themselves.
-_AFTER = {"accepted": (), "delivered": ("sent", "waiting"), "failed": ("sent", "waiting")}
+_OPEN = ("waiting", "sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Settled:
     outbox_id: str
     channel: str
     case_number: str | None
-    state: str
+    state: Literal["delivered", "failed"]
+    attempt: int
     at: float
     code: str
 
@@ -57,8 +59,10 @@ async def apply_receipts(
                 "detail": f"{receipt.code} {receipt.provider_id}".strip(),
             }
         )
-        if row.state in _AFTER[receipt.outcome]:
-            settled.append(Settled(row.id, row.channel, row.case_number, receipt.outcome, at, receipt.code))
+        if receipt.outcome != "accepted" and row.state in _OPEN:
+            settled.append(
+                Settled(row.id, row.channel, row.case_number, receipt.outcome, row.attempts, at, receipt.code)
+            )
     if steps:
         await connection.execute(deliveries.insert(), steps)
     if settled:
@@ -72,14 +76,12 @@ async def apply_receipts(
     return settled
 
 
-async def _replies(
-    connection: AsyncConnection, store: Store, receipts: Sequence[ComplaintEvent]
-) -> dict[str, object]:
+async def _replies(connection: AsyncConnection, store: Store, receipts: Sequence[ComplaintEvent]) -> dict[str, Any]:
     """The replies that the receipts speak of, by our id and by the provider's."""
     ours = {e.receipt.delivery for e in receipts if e.receipt and e.receipt.delivery}
     theirs = {e.receipt.provider_id for e in receipts if e.receipt and e.receipt.provider_id}
-    columns = [outbox.c.id, outbox.c.channel, outbox.c.case_number, outbox.c.state]
-    found: dict[str, object] = {}
+    columns = [outbox.c.id, outbox.c.channel, outbox.c.case_number, outbox.c.state, outbox.c.attempts]
+    found: dict[str, Any] = {}
     if theirs:
         query = (
             select(*columns, deliveries.c.provider_id)

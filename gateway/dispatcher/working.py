@@ -17,13 +17,17 @@ from gateway.dispatcher.lookup import Known, Sighting, words_key
 from gateway.dispatcher.rules import Decision, Row, Template
 from gateway.replies import Replies
 from gateway.store.tables import cases, messages, outbox, publications, senders
-from normalizer import messages as said
-from normalizer.event import ComplaintEvent, encode
+from normalizer.cloudevents import headers as headers_of
+from normalizer.event import ComplaintEvent, Privacy, encode
+from normalizer.messages import CaseChannel, CaseEvent, CaseSender
+from normalizer.messages import encode as encode_message
 from normalizer.tracking import shown
 
 _CHANGES_OF_CASE = ("updated_at", "join_answered_at", "repeat_answered", "state", "language")
-_CHANGES_OF_SENDER = tuple(name for name in SenderFacts.__dataclass_fields__ if name not in ("key", "type", "address", "kind"))
-_thread_encoder = msgspec.json.Encoder()
+_CHANGES_OF_SENDER = tuple(
+    name for name in SenderFacts.__dataclass_fields__ if name not in ("key", "type", "address", "kind")
+)
+_json = msgspec.json.Encoder()
 
 
 @dataclass(slots=True)
@@ -109,9 +113,7 @@ class WorkingSet:
         self._known.recent[sender.key].append(at)
         return case.number if case else None
 
-    def record(
-        self, event: ComplaintEvent, row: Row, case_number: str | None, *, gathering: int | None = None
-    ) -> None:
+    def record(self, event: ComplaintEvent, row: Row, case_number: str | None, *, gathering: int | None = None) -> None:
         """Keep one version of a message, as evidence."""
         words = words_key(event)
         at = event.received_at.timestamp()
@@ -140,18 +142,28 @@ class WorkingSet:
 
     def publish(self, topic: str, key: bytes, value: bytes, headers: tuple[tuple[str, bytes], ...]) -> None:
         """Say something on the log once the transaction stands; the relay carries it there."""
-        self._publications.append(
-            {"topic": topic, "key": key, "value": value, "headers": _thread_encoder.encode(headers)}
-        )
+        self._publications.append({"topic": topic, "key": key, "value": value, "headers": _json.encode(headers)})
 
     async def write(self, connection: AsyncConnection) -> None:
         """Write everything in this transaction, a statement a table."""
         if self._new_senders:
             await connection.execute(senders.insert(), _rows(self._new_senders.values(), SenderFacts))
-        await _update(connection, senders, "key", _CHANGES_OF_SENDER, self._changed(self._known.senders, self._changed_senders, self._new_senders))
+        await _update(
+            connection,
+            senders,
+            "key",
+            _CHANGES_OF_SENDER,
+            self._changed(self._known.senders, self._changed_senders, self._new_senders),
+        )
         if self._new_cases:
             await connection.execute(cases.insert(), _rows(self._new_cases.values(), CaseFacts))
-        await _update(connection, cases, "number", _CHANGES_OF_CASE, self._changed(self._known.cases, self._changed_cases, self._new_cases))
+        await _update(
+            connection,
+            cases,
+            "number",
+            _CHANGES_OF_CASE,
+            self._changed(self._known.cases, self._changed_cases, self._new_cases),
+        )
         for table, rows in ((messages, self._messages), (outbox, self._outbox), (publications, self._publications)):
             if rows:
                 await connection.execute(table.insert(), rows)
@@ -216,14 +228,11 @@ class WorkingSet:
         elif decision.template is Template.REPEATED:
             case.repeat_answered = True
         self._changed_cases.add(case.number)
-        change = "opened" if decision.opens else "message_added"
-        told = said.case_event(event, number=case.number, state=case.state, change=change, anonymous=case.anonymous)
-        headers = said.case_headers(told, self._source)
-        self.publish(self._cases_topic, case.number.encode(), msgspec.json.encode(told), headers)
+        told = _told(case, event, opened=decision.opens)
+        headers = headers_of(told, self._source)
+        self.publish(self._cases_topic, case.number.encode(), encode_message(told), headers)
 
-    def _answer(
-        self, event: ComplaintEvent, sender: SenderFacts, template: Template, about: CaseFacts | None
-    ) -> None:
+    def _answer(self, event: ComplaintEvent, sender: SenderFacts, template: Template, about: CaseFacts | None) -> None:
         text = self._replies.render(
             template.value,
             language=event.language or sender.language,
@@ -245,7 +254,7 @@ class WorkingSet:
                 "address": event.sender.address,
                 "subject": event.subject,
                 "text": text,
-                "thread": _thread_encoder.encode(thread).decode(),
+                "thread": _json.encode(thread).decode(),
                 "template": template.value,
                 "case_number": about.number if about else None,
                 "event_id": event.id,
@@ -262,7 +271,30 @@ class WorkingSet:
         return [known[key] for key in sorted(changed) if key not in new]
 
 
-def _rows(things: Iterable[Any], shape: type) -> list[dict[str, Any]]:
+def _told(case: CaseFacts, event: ComplaintEvent, *, opened: bool) -> CaseEvent:
+    """What downstream hears of a message that came onto a case; nobody hears who an anonymous citizen is."""
+    anonymous = case.anonymous or event.privacy.anonymous
+    sender = None if anonymous else CaseSender(event.sender.address, event.sender.display_name)
+    return CaseEvent(
+        id=f"{event.id}:{case.number}",
+        number=case.number,
+        change="opened" if opened else "message_added",
+        at=event.received_at,
+        channel=CaseChannel(event.channel.type, event.channel.instance),
+        state=case.state,
+        event_id=event.id,
+        sender=sender,
+        subject=event.subject,
+        text=event.text,
+        language=event.language,
+        region=event.region or case.region,
+        privacy=Privacy(anonymous, case.confidential or event.privacy.confidential),
+        attachments=event.attachments,
+        location=event.location,
+    )
+
+
+def _rows(things: Iterable[Any], shape: type[CaseFacts | SenderFacts]) -> list[dict[str, Any]]:
     names = tuple(shape.__dataclass_fields__)
     return [{name: getattr(thing, name) for name in names} for thing in things]
 

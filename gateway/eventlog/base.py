@@ -1,10 +1,12 @@
 """The event log's one small interface: append, consume as a group, commit.
 
-Two implementations stand beside this file, :mod:`gateway.eventlog.sqlite` and :mod:`gateway.eventlog.kafka`; one
-contract test suite runs over both. What they promise:
+Two implementations stand beside this file, :mod:`gateway.eventlog.sqlite` and :mod:`gateway.eventlog.kafka`, and
+a third, :mod:`gateway.eventlog.spool`, that puts a local queue in front of Kafka. One contract test suite runs
+over all of them. What they promise:
 
 * ``append`` returns only when every record is durable (SQLite: fsynced; Kafka: acks=all), or raises.
-* Records of one key are consumed in the order in which their appends were awaited.
+* Records of one topic and key are consumed in the order in which their appends were awaited. An ``append`` takes
+  its place in that order before it first gives up the loop.
 * What a group has not committed is delivered again after a crash: at least once, never lost.
 * A batch belongs to its consumer until it is committed or the partitions are revoked.
 """
@@ -43,19 +45,30 @@ class LogFull(LogUnavailable):
     """No room left for one more record: disk full, or the spool's bound reached."""
 
 
+class RecordRefused(LogUnavailable):
+    """The log will never take this record (too large, or a topic that is not set up): trying again does not help."""
+
+
 class Consumer(Protocol):
-    """One member of a consumer group."""
+    """One member of a consumer group. Its methods are called from one task at a time."""
 
     async def fetch(self, *, limit: int, timeout: float) -> Sequence[Taken]:
-        """Up to ``limit`` records, waiting up to ``timeout`` seconds for the first; empty when there is none."""
+        """Up to ``limit`` records, waiting up to ``timeout`` seconds for the first; empty when there is none.
+
+        Raises :class:`LogUnavailable` where the log's file cannot be read. A broker that is away is waited for.
+        """
         ...
 
     async def commit(self) -> None:
-        """Commit everything that :meth:`fetch` has returned so far. Idempotent."""
+        """Commit everything that :meth:`fetch` has returned so far. Idempotent.
+
+        What was revoked meanwhile is passed over in silence: its next owner gets it again. Raises
+        :class:`LogUnavailable`; then it may be called again.
+        """
         ...
 
     async def lag(self) -> int:
-        """How many records of this member's partitions are not committed yet."""
+        """How many records of this member's partitions are not committed yet. Raises :class:`LogUnavailable`."""
         ...
 
     async def close(self) -> None:
@@ -74,7 +87,7 @@ class EventLog(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish the appends under way and let go."""
+        """Finish the appends under way and let go, of the consumers too."""
         ...
 
     async def append(self, records: Sequence[Record]) -> None:

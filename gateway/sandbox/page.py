@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 
 import msgspec
@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from channels.errors import ChannelError
 from gateway.intake import problem
-from gateway.sandbox.conversation import Conversation
+from gateway.sandbox.conversation import Conversation, Line
 from gateway.sandbox.players import Player
 
 KEEPALIVE_SECONDS = 15.0
@@ -34,6 +34,7 @@ class Page:
         self._conversation = conversation
         self._zone = zone
         self._stopping = asyncio.Event()
+        self.webhook_url: Callable[[str], str] = str
         folder = str(resources.files("gateway.sandbox"))
         environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
         self._template = environment.get_template("page.html")
@@ -78,14 +79,16 @@ class Page:
             return problem(413, "too_large", f"a text has at most {LONGEST_TEXT} characters here")
         await self._conversation.add(name, "citizen", sender, text)
         try:
-            status = await player.text(sender, text)
+            status = await player.text(self.webhook_url(name), sender, text)
         except ChannelError as error:
             return problem(502, error.reason, str(error))
         return web.json_response({"status": status})
 
     async def _lines(self, request: web.Request) -> web.StreamResponse:
         """Every line, those kept first, then as they come."""
-        response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        response = web.StreamResponse(
+            headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
         await response.prepare(request)
         last = request.headers.get("Last-Event-ID", "0")
         number = int(last) if last.isdecimal() and len(last) < 12 else 0
@@ -99,13 +102,13 @@ class Page:
                     await response.write(b"id: %d\ndata: %s\n\n" % (number, msgspec.json.encode(line)))
         return response
 
-    async def _next(self, number: int) -> list[object]:
+    async def _next(self, number: int) -> list[Line]:
         """The next lines, or none when it is time for a sign of life or to leave."""
         coming = asyncio.ensure_future(self._conversation.wait(number, KEEPALIVE_SECONDS))
         leaving = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            return list(coming.result()) if coming.done() else []
+            return coming.result() if coming.done() else []
         finally:
             leaving.cancel()
             coming.cancel()

@@ -31,16 +31,15 @@ class StandInServer(Protocol):
 class Player:
     """Plays the provider of one channel: passes citizens' texts on, and shows what the gateway sends."""
 
-    def __init__(self, config: ChannelConfig, standin: StandInServer, webhook_url: Callable[[], str]) -> None:
+    def __init__(self, config: ChannelConfig, standin: StandInServer) -> None:
         self.title = config.spec.title
         self.address = str(getattr(config.settings, "sender", "") or getattr(config.settings, "address", ""))
         self._name = config.name
         self._standin = standin
-        self._webhook_url = webhook_url
 
-    async def text(self, sender: str, text: str) -> int:
+    async def text(self, webhook_url: str, sender: str, text: str) -> int:
         """Send one text as a citizen; returns the status with which the gateway answered its provider."""
-        response = await self._standin.text(self._webhook_url(), sender, text)
+        response = await self._standin.text(webhook_url, sender, text)
         return int(response.status)
 
     async def watch(self, conversation: Conversation, told: Callable[[str, str, str], None]) -> None:

@@ -38,9 +38,10 @@ async def run_with_sandbox(
             standin = await stack.enter_async_context(standin_of(config))
             pointed = config.settings.model_copy(update=standin.overrides(config.settings))
             played[name] = replace(config, settings=pointed)
-            players[name] = Player(config, standin, lambda name=name: gateway.webhook_url(name))  # type: ignore[misc]
+            players[name] = Player(config, standin)
         page = Page(players, conversation, zone=settings.timezone)
         gateway = Gateway(settings, played, role=role, port=port, extend=page.add_to)
+        page.webhook_url = gateway.webhook_url
         watchers = [asyncio.create_task(p.watch(conversation, _teller(out)), name="sandbox") for p in players.values()]
         try:
             await gateway.run(lambda: _greet(out, gateway, channels))
@@ -68,4 +69,3 @@ def _greet(out: Console, gateway: Gateway, channels: Mapping[str, ChannelConfig]
         out.print("or be a citizen who texts 1708, in another terminal:\n")
         out.print(f"  curl {pairs} {base}/webhooks/{quote(config.name)}\n", markup=False)
     out.print("The reply appears here, with its tracking number. Ctrl-C stops.\n")
-

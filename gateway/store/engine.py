@@ -42,7 +42,8 @@ class Store:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self._turn = asyncio.Lock()
-        options: dict[str, Any] = {}
+        # Parameters hold what citizens wrote: no error may bear them.
+        options: dict[str, Any] = {"hide_parameters": True}
         if self.sqlite:
             options["connect_args"] = {"timeout": BUSY_TIMEOUT}
         else:

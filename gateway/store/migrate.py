@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -76,7 +77,15 @@ async def _alone(store: Store) -> AsyncIterator[None]:
             finally:
                 await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
         return
-    path = Path(f"{store.url.database}.migrating")
-    with path.open("a") as lock:
-        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+    lock = await asyncio.to_thread(_locked, Path(f"{store.url.database}.migrating"))
+    try:
         yield
+    finally:
+        os.close(lock)
+
+
+def _locked(path: Path) -> int:
+    """An open file that no other process holds the lock of; closing it lets the lock go."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor

@@ -74,7 +74,9 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("message", "known", "row", "on", "answer"), [r[1:] for r in TABLE], ids=[r[0] for r in TABLE])
-def test_the_first_row_that_fits_decides(message: Any, known: Facts, row: Row, on: Any, answer: Template | None) -> None:
+def test_the_first_row_that_fits_decides(
+    message: Any, known: Facts, row: Row, on: Any, answer: Template | None
+) -> None:
     decision = decide(message, known, Rules())
     assert decision.row is row
     assert decision.template is answer

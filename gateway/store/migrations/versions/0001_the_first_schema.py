@@ -32,9 +32,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_cases")),
     )
     with op.batch_alter_table("cases", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_cases_sender_key_opened_at"), ["sender_key", "opened_at"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_cases_sender_key_opened_at"), ["sender_key", "opened_at"], unique=False)
 
     op.create_table(
         "cursors",

@@ -1,0 +1,76 @@
+"""Types of single settings whose form is checked: topics, broker lists, URLs, words."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+CHANNEL_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+def _topic(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name) or name in (".", ".."):
+        raise ValueError("must be a Kafka topic name: 1 to 249 letters, digits, dots, hyphens or underscores")
+    return name
+
+
+def _servers(value: str) -> str:
+    for server in value.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+            raise ValueError('must be host:port, or several with commas between, such as "kafka-1:9092,kafka-2:9092"')
+    return value
+
+
+def _store_url(url: SecretStr) -> SecretStr:
+    scheme, _, rest = url.get_secret_value().partition("://")
+    if scheme in ("sqlite+aiosqlite", "postgresql+asyncpg") and rest:
+        return url
+    if scheme.startswith("postgres"):
+        raise ValueError("must begin with postgresql+asyncpg:// (write that for what stands up to ://)")
+    if scheme.startswith("sqlite"):
+        raise ValueError("must begin with sqlite+aiosqlite:/// and a path (write that for what stands up to the path)")
+    raise ValueError("must begin with sqlite+aiosqlite:// or postgresql+asyncpg://")
+
+
+def _public_url(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
+        raise ValueError(
+            "must be an http:// or https:// address without a query, such as https://gateway.example.go.id"
+        )
+    return url.rstrip("/")
+
+
+def _whole(value: Any) -> Any:
+    # To Python, and so to pydantic, true is 1.
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic takes only this for a wrong value
+    return value
+
+
+def _words(value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in value if word.strip()))
+
+
+TopicName = Annotated[str, AfterValidator(_topic)]
+"""A name that Kafka takes for a topic."""
+
+Servers = Annotated[str, AfterValidator(_servers)]
+"""``host:port``, or several with commas between."""
+
+StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
+"""SQLAlchemy's URL of an asynchronous driver that the gateway ships; it may hold a password."""
+
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+"""An http or https address without a slash at its end; ``""`` for none."""
+
+Words = Annotated[tuple[str, ...], AfterValidator(_words)]
+"""Words as they are spelled, each once, in their order."""
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A whole number; ``true`` is none."""
+
+Count = Annotated[Whole, Field(ge=1)]
+"""One or more."""

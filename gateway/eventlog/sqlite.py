@@ -1,0 +1,180 @@
+"""The embedded event log: one SQLite file, several processes.
+
+The contract of :mod:`gateway.eventlog.base`, and here in particular:
+
+* Durable means fsynced: a returned append survives kill -9 and, as far as the disk keeps its word, a power cut.
+* Order holds over all keys of a topic for appends of one process.
+* Any number of processes may append to and consume from one file. A consumer hears of its own process's appends at
+  once, and of others' within 50 ms.
+* Of a group one member is active at a time; the others wait and take over when it closes or dies.
+* Offsets count up from 0 for each topic, without gaps. What is older than the retention goes once every group that
+  ever read the topic has committed it; a topic without a group keeps everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from gateway.eventlog.base import LogUnavailable, Record
+from gateway.eventlog.sqlite_consumer import SqliteConsumer
+from gateway.eventlog.sqlite_writer import BUSY_SECONDS, Job, Statement, Writer
+
+T = TypeVar("T")
+
+
+class SqliteLog:
+    """An :class:`~gateway.eventlog.base.EventLog` in the file ``path``.
+
+    ``retention_seconds`` is how long what was consumed is kept. ``max_bytes`` bounds the file (without its
+    write-ahead log): beyond it appends raise :class:`~gateway.eventlog.base.LogFull`.
+    """
+
+    def __init__(self, path: Path | str, *, retention_seconds: float, max_bytes: int | None = None) -> None:
+        self.path = Path(path)
+        self._retention = retention_seconds
+        self._max_bytes = max_bytes
+        self._writer: Writer | None = None
+        self._reader: ThreadPoolExecutor | None = None
+        self._reading: sqlite3.Connection | None = None
+        self._tick: list[Job] = []
+        self._version = 0
+        self._listeners: list[asyncio.Future[None]] = []
+        self._consumers: list[SqliteConsumer] = []
+        self.unreadable = 0
+        """Records that consumers of this process could not read and passed over."""
+
+    async def start(self) -> None:
+        """Start the threads and open the file, making it where it is missing."""
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"log-reader {self.path.name}")
+        self._writer = Writer(
+            self.path,
+            retention_seconds=self._retention,
+            max_bytes=self._max_bytes,
+            loop=asyncio.get_running_loop(),
+            settled=self._settle,
+        )
+        self._writer.start()
+        # An empty transaction: on return the file has been opened, or ready() says why not.
+        opened = Job(asyncio.get_running_loop().create_future())
+        self._writer.put([opened])
+        await asyncio.wait([opened.future])
+        opened.future.exception()
+
+    async def close(self) -> None:
+        """Finish the appends under way, close the file and end the threads."""
+        for consumer in list(self._consumers):
+            await consumer.close()
+        writer, reader = self._writer, self._reader
+        self._writer = self._reader = None
+        if writer is not None:
+            writer.put(self._tick)
+            self._tick = []
+            await writer.stop()
+        if reader is not None:
+            await asyncio.get_running_loop().run_in_executor(reader, self._close_reading)
+            reader.shutdown(wait=True)
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Make all of the records durable in one transaction, in order.
+
+        Raises :class:`LogFull` where there is no room, :class:`LogUnavailable` for anything else.
+        """
+        if records:
+            await self._submit(records=records)
+
+    def consumer(self, group: str, topics: Sequence[str]) -> SqliteConsumer:
+        """A new member of ``group`` on ``topics``; it waits while another member is active."""
+        consumer = SqliteConsumer(self, group, topics)
+        self._consumers.append(consumer)
+        return consumer
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the last write succeeded; a log in trouble is tried again every second."""
+        if self._writer is None:
+            return False, "the log is not open"
+        return not self._writer.trouble, self._writer.trouble
+
+    async def write(self, *statements: Statement) -> None:
+        """Run a consumer's statements in the writer's next transaction. Raises :class:`LogUnavailable`."""
+        await self._submit(statements=statements)
+
+    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``query`` in the reader's thread. Raises :class:`LogUnavailable`."""
+        if self._reader is None:
+            raise LogUnavailable("the log is not open")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, self._query, query)
+        except (sqlite3.Error, OSError) as error:
+            await asyncio.get_running_loop().run_in_executor(self._reader, self._close_reading)
+            detail = getattr(error, "sqlite_errorname", None) or type(error).__name__
+            raise LogUnavailable(f"the log's file cannot be read ({detail})") from error
+
+    @property
+    def version(self) -> int:
+        """Counts the transactions of this process; see :meth:`changed`."""
+        return self._version
+
+    async def changed(self, version: int, timeout: float) -> None:
+        """Wait until this process has written since ``version``, for at most ``timeout`` seconds."""
+        if version == self._version:
+            listener = asyncio.get_running_loop().create_future()
+            self._listeners.append(listener)
+            await asyncio.wait([listener], timeout=timeout)
+            if not listener.done():
+                self._listeners.remove(listener)
+
+    def forget(self, consumer: SqliteConsumer) -> None:
+        """A consumer has been closed."""
+        if consumer in self._consumers:
+            self._consumers.remove(consumer)
+
+    def _submit(self, records: Sequence[Record] = (), statements: Sequence[Statement] = ()) -> asyncio.Future[None]:
+        if self._writer is None:
+            raise LogUnavailable("the log is not open")
+        loop = asyncio.get_running_loop()
+        job = Job(loop.create_future(), records, statements)
+        if not self._tick:
+            # All appends of one tick reach the thread together, so that the first does not get a sync of its own.
+            loop.call_soon(self._hand_over)
+        self._tick.append(job)
+        return job.future
+
+    def _hand_over(self) -> None:
+        jobs, self._tick = self._tick, []
+        if jobs and self._writer is not None:
+            self._writer.put(jobs)
+
+    def _settle(self, jobs: list[Job], error: LogUnavailable | None) -> None:
+        for job in jobs:
+            if not job.future.done():
+                if error is None:
+                    job.future.set_result(None)
+                else:
+                    job.future.set_exception(type(error)(*error.args))
+        if error is None:
+            self._version += 1
+            listeners, self._listeners = self._listeners, []
+            for listener in listeners:
+                if not listener.done():
+                    listener.set_result(None)
+
+    def _query(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        if self._reading is None:
+            self._reading = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        return query(self._reading)
+
+    def _close_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None

@@ -1,0 +1,264 @@
+"""Senders over both stores, against the SMS stand-in: what the provider got, and what the store says of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, update
+
+from channels.http import HttpClient
+from channels.sms import SPEC, SmsSettings
+from channels.sms.standin import Fault, StandIn
+from config.settings import Delivery, Settings
+from gateway.app import Hub
+from gateway.delivery.breaker import State
+from gateway.delivery.sender import Sender
+from gateway.metrics import Metrics
+from gateway.store.engine import Store
+from gateway.store.tables import dead_letters, deliveries, outbox, publications
+
+PATIENCE = 20.0
+KANNEL = SmsSettings(
+    dialect="kannel",
+    sender="1708",
+    send_url="http://127.0.0.1:1/cgi-bin/sendsms",
+    username="user",
+    password=SecretStr("password"),
+    webhook_token=SecretStr("token"),
+    max_in_flight=4,
+)
+
+
+class Yard:
+    """Senders of one channel on one store, and the provider they send to."""
+
+    def __init__(self, store: Store, standin: StandIn, http: HttpClient) -> None:
+        self.store = store
+        self.standin = standin
+        self.http = http
+        self.metrics = Metrics()
+        self.channel_settings = KANNEL.model_copy(update=standin.overrides(KANNEL))
+        self.delivery = Delivery(first_retry=0.05, longest_retry=0.2, breaker_probe=0.1, timeout=0.5, lease=5.0)
+
+    def sender(self, owner: str = "one", **channel: Any) -> Sender:
+        settings = self.channel_settings.model_copy(update=channel)
+        channel_ = SPEC.make("sms", settings, Hub("http://gateway.test", self.http))
+        return Sender(
+            channel_,
+            settings=Settings(delivery=self.delivery),
+            store=self.store,
+            metrics=self.metrics,
+            owner=owner,
+            source="https://gateway.test",
+        )
+
+    @asynccontextmanager
+    async def running(self, *senders: Sender) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(sender.run()) for sender in senders]
+        try:
+            yield
+        finally:
+            for sender in senders:
+                sender.stop()
+            await asyncio.gather(*tasks)
+
+    async def write(self, count: int, **more: Any) -> list[str]:
+        """Put replies into the outbox; returns their ids."""
+        now = time.time()
+        rows = [
+            {
+                "id": f"{n:032x}",
+                "channel_type": "sms",
+                "channel": "sms",
+                "sender_key": f"k{n}",
+                "address": f"+62812{n:08}",
+                "text": f"balasan {n}",
+                "template": "acknowledgement",
+                "case_number": "4829137065",
+                "event_id": f"e{n}",
+                "received_at": now,
+                "created_at": now,
+                "state": "waiting",
+                "due_at": now - 1,
+            }
+            | more
+            for n in range(count)
+        ]
+        async with self.store.write() as connection:
+            await connection.execute(outbox.insert(), rows)
+        return [str(row["id"]) for row in rows]
+
+    async def rows(self, table: Any = outbox) -> Sequence[Any]:
+        async with self.store.read() as connection:
+            return (await connection.execute(select(table))).all()
+
+    async def until(self, *states: str) -> None:
+        """Wait until every reply is in one of these states."""
+        async with asyncio.timeout(PATIENCE):
+            while not all(row.state in states for row in await self.rows()):
+                await asyncio.sleep(0.01)
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"lapor_gateway_{name}", {"channel": "sms", **labels}) or 0.0
+
+
+@pytest.fixture
+async def yard(store: Store) -> AsyncIterator[Yard]:
+    async with AsyncExitStack() as stack:
+        standin = await stack.enter_async_context(StandIn(KANNEL))
+        http = await stack.enter_async_context(HttpClient(timeout=2.0))
+        yield Yard(store, standin, http)
+
+
+async def test_replies_reach_the_provider_once_each(yard: Yard) -> None:
+    ids = await yard.write(50)
+    async with yard.running(yard.sender()):
+        await yard.until("sent")
+    assert sorted(m.delivery for m in yard.standin.sent) == sorted(ids)
+    assert {m.to for m in yard.standin.sent} == {f"+62812{n:08}" for n in range(50)}
+    assert yard.count("replies_sent_total") == 50
+    assert yard.count("reply_latency_seconds_count") == 50
+    assert [d.outcome for d in await yard.rows(deliveries)] == ["sent"] * 50
+    told = [msgspec.json.decode(p.value) for p in await yard.rows(publications)]
+    assert {(t["outcome"], t["number"]) for t in told} == {("sent", "4829137065")}
+
+
+async def test_two_deliverers_never_send_the_same_row(yard: Yard) -> None:
+    ids = await yard.write(200)
+    async with yard.running(yard.sender("one"), yard.sender("two"), yard.sender("three")):
+        await yard.until("sent")
+    assert sorted(m.delivery for m in yard.standin.sent) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="status", status=500, times=3),
+        Fault(kind="status", status=503, retry_after=0.1, times=2),
+        Fault(kind="status", status=429, times=2),
+        Fault(kind="reset", times=3),
+    ],
+    ids=lambda f: f"{f.kind} {f.status}",
+)
+async def test_a_provider_that_fails_for_a_while_is_tried_again(yard: Yard, fault: Fault) -> None:
+    yard.standin.fault = msgspec.structs.replace(fault)  # it counts down
+    await yard.write(3)
+    async with yard.running(yard.sender()):
+        await yard.until("sent")
+    assert sorted(m.to for m in yard.standin.sent) == [f"+62812{n:08}" for n in range(3)]
+    assert sum(d.outcome == "retry" for d in await yard.rows(deliveries)) >= 2
+
+
+async def test_an_answer_that_never_came_is_tried_again_and_counted(yard: Yard) -> None:
+    yard.standin.fault = Fault(kind="hang", taken=True, times=1)
+    await yard.write(1)
+    async with yard.running(yard.sender()):
+        await yard.until("sent")
+    assert len(yard.standin.sent) == 2
+    assert yard.count("replies_maybe_doubled_total") == 1
+    assert yard.count("replies_failed_total", reason="timeout") == 1
+
+
+async def test_refused_credentials_take_the_channel_down_and_its_replies_wait(yard: Yard) -> None:
+    await yard.write(3)
+    sender = yard.sender(password=SecretStr("wrong"))
+    async with yard.running(sender):
+        async with asyncio.timeout(PATIENCE):
+            while not sender.credentials_refused:
+                await asyncio.sleep(0.01)
+        assert sender.breaker.state is not State.CLOSED
+    assert [(r.state, r.attempts) for r in await yard.rows()] == [("waiting", 0)] * 3
+    assert yard.standin.sent == []
+    yard.delivery = yard.delivery.model_copy(update={"breaker_probe": 0.1})
+    async with yard.running(yard.sender()):
+        await yard.until("sent")
+
+
+async def test_only_a_refusal_of_this_recipient_is_permanent(yard: Yard) -> None:
+    await yard.write(3)
+    async with yard.store.write() as connection:
+        await connection.execute(update(outbox).where(outbox.c.id == f"{1:032x}").values(address="TELKOMSEL"))
+    async with yard.running(yard.sender()):
+        await yard.until("sent", "failed")
+    assert sorted(r.state for r in await yard.rows()) == ["failed", "sent", "sent"]
+    (letter,) = await yard.rows(dead_letters)
+    assert (letter.stage, letter.reason, letter.reference) == ("deliver", "refused", f"{1:032x}")
+
+
+async def test_a_day_of_failures_ends_in_the_dead_letters(yard: Yard) -> None:
+    yard.standin.fault = Fault(kind="status", status=500)
+    await yard.write(1, created_at=time.time() - 86400)
+    async with yard.running(yard.sender()):
+        await yard.until("dead")
+    (letter,) = await yard.rows(dead_letters)
+    assert (letter.stage, letter.reason) == ("deliver", "gave_up")
+    assert "http_500" in letter.detail
+
+
+async def test_what_a_dead_process_had_leased_is_sent_when_its_lease_is_over_and_counted(yard: Yard) -> None:
+    await yard.write(1, owner="a dead process", attempts=1)
+    async with yard.running(yard.sender()):
+        await yard.until("sent")
+    assert yard.count("replies_maybe_doubled_total") == 1
+
+
+async def test_another_process_s_lease_is_left_alone(yard: Yard) -> None:
+    await yard.write(1, owner="another process", due_at=time.time() + 3600)
+    sender = yard.sender()
+    assert await sender._lease() == 0
+    assert (await yard.rows())[0].owner == "another process"
+
+
+async def test_a_lease_that_ran_out_before_the_send_is_given_back(yard: Yard) -> None:
+    """A process paused for longer than its lease must not send when it wakes."""
+    yard.delivery = yard.delivery.model_copy(update={"lease": 0.3, "timeout": 0.25})
+    await yard.write(3)
+    sender = yard.sender(max_per_second=5.0)
+    honest = sender._queue.lease
+
+    async def slow(limit: int, seconds: float) -> Any:
+        rows = await honest(limit, seconds)
+        time.sleep(0.1)  # noqa: ASYNC251 - the whole process stands still, as under SIGSTOP
+        return rows
+
+    sender._queue.lease = slow  # type: ignore[method-assign]
+    task = asyncio.create_task(sender.run())
+    async with asyncio.timeout(PATIENCE):
+        while not any(r.attempts == 0 and r.owner is None and r.due_at > 0 for r in await yard.rows()):
+            await asyncio.sleep(0.01)
+    sender.stop()
+    await task
+    assert yard.standin.sent == []
+    assert {r.state for r in await yard.rows()} == {"waiting"}
+
+
+async def test_what_is_in_flight_is_bounded(yard: Yard) -> None:
+    yard.standin.fault = Fault(kind="hang")
+    await yard.write(20)
+    sender = yard.sender(max_in_flight=4)
+    async with yard.running(sender), asyncio.timeout(PATIENCE):
+        while sum(r.owner is not None for r in await yard.rows()) == 0:
+            await asyncio.sleep(0.01)
+        assert sum(r.owner is not None for r in await yard.rows()) <= 4
+
+
+async def test_stopping_finishes_what_is_in_flight(yard: Yard) -> None:
+    yard.standin.fault = Fault(kind="slow", delay=0.2)
+    await yard.write(4)
+    sender = yard.sender()
+    task = asyncio.create_task(sender.run())
+    async with asyncio.timeout(PATIENCE):
+        while sum(r.owner is not None for r in await yard.rows()) == 0:
+            await asyncio.sleep(0.01)
+    sender.stop()
+    await task
+    rows = await yard.rows()
+    assert sum(r.state == "sent" for r in rows) == len(yard.standin.sent) > 0
+    assert all(r.owner is None for r in rows)

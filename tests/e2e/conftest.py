@@ -1,0 +1,149 @@
+"""Whole gateways as processes: embedded in one, or as three roles on real Kafka and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from channels.sms import SmsSettings
+from channels.sms.standin import StandIn
+from config.settings import Settings
+from gateway.eventlog.factory import make_log
+from gateway.store.engine import Store, StoreUnavailable
+from normalizer.event import ComplaintEvent, decode
+from tests.inside import KANNEL
+from tests.process import GatewayProcess, free_port
+
+PATIENCE = 60.0
+EMBEDDED, CLUSTER = "embedded", "cluster"
+BACKENDS = (EMBEDDED, CLUSTER)
+
+
+class Site:
+    """A gateway of one or several processes, with its files, its provider and its store."""
+
+    def __init__(self, folder: Path, *, log: dict[str, Any], store_url: str, roles: Sequence[str]) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.roles = tuple(roles)
+        self.log_settings = log
+        self.store_url = store_url
+        # One broker serves the whole session, so each site speaks on topics of its own.
+        mark = secrets.token_hex(4)
+        self.topics = {name: f"{topic}.{mark}" for name, topic in Settings().topics.model_dump().items()}
+        self.channel: dict[str, Any] = dict(KANNEL)
+        self.delivery = {"first_retry": 0.1, "longest_retry": 0.5, "breaker_probe": 0.2, "timeout": 1.0, "lease": 1.5}
+        self.processes: dict[str, GatewayProcess] = {}
+        self._store: Store | None = None
+
+    @property
+    def webhook(self) -> str:
+        """Where texts come in."""
+        return f"http://127.0.0.1:{self.port}/webhooks/sms"
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """The settings file of every process."""
+        return {
+            "server": {"port": self.port, "shutdown_grace": 10},
+            "log": self.log_settings,
+            "topics": self.topics,
+            "store": {"url": self.store_url},
+            "delivery": self.delivery,
+            "channels.sms": self.channel,
+        }
+
+    async def start(self) -> None:
+        """Start every process and wait until all are ready."""
+        for role in self.roles:
+            port = self.port if role in ("all", "intake") else None
+            self.processes[role] = GatewayProcess(self.folder, self.settings(), role=role, port=port)
+        await asyncio.gather(*(process.start() for process in self.processes.values()))
+
+    async def stop(self) -> None:
+        """Kill what still runs."""
+        await asyncio.gather(*(process.kill() for process in self.processes.values()))
+        if self._store is not None:
+            await self._store.close()
+
+    def said(self) -> str:
+        """What all processes wrote."""
+        return "\n".join(f"--- {role}\n{process.log}" for role, process in self.processes.items())
+
+    @property
+    def store(self) -> Store:
+        """The store, read from outside."""
+        if self._store is None:
+            self._store = Store(self.store_url, pool_size=2)
+        return self._store
+
+    async def rows(self, table: Any) -> Sequence[Any]:
+        """Every row of a table."""
+        try:
+            async with self.store.read() as connection:
+                return (await connection.execute(select(table))).all()
+        except StoreUnavailable:
+            return ()
+
+    async def until(self, table: Any, done: Any) -> Sequence[Any]:
+        """Wait until the rows of a table are as they should be."""
+        async with asyncio.timeout(PATIENCE):
+            while not done(rows := await self.rows(table)):
+                await asyncio.sleep(0.05)
+        return rows
+
+    async def events(self) -> list[ComplaintEvent]:
+        """Every complaint event on the log, copies too, read by a group of its own."""
+        log = make_log(Settings(log=self.log_settings, topics=self.topics))
+        await log.start()
+        consumer = log.consumer(f"audit-{secrets.token_hex(4)}", [self.topics["complaints"]])
+        events: list[ComplaintEvent] = []
+        quiet = 0
+        while quiet < 3:
+            taken = await consumer.fetch(limit=1000, timeout=1.0)
+            quiet = 0 if taken else quiet + 1
+            events += [decode(one.record.value) for one in taken]
+        await consumer.close()
+        await log.close()
+        return events
+
+
+@pytest.fixture(params=BACKENDS)
+async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
+    """A site that is not started yet, on each backend in turn."""
+    if request.param == EMBEDDED:
+        made = Site(
+            tmp_path,
+            log={"backend": "sqlite", "path": str(tmp_path / "log.db")},
+            store_url=f"sqlite+aiosqlite:///{tmp_path}/gateway.db",
+            roles=("all",),
+        )
+    else:
+        broker = request.getfixturevalue("kafka_broker")
+        postgres = request.getfixturevalue("postgres")
+        made = Site(
+            tmp_path,
+            log={
+                "backend": "kafka",
+                "path": str(tmp_path / "spool.db"),
+                "bootstrap_servers": broker.bootstrap_servers,
+                "partitions": 3,
+                "group": f"dispatchers-{secrets.token_hex(4)}",
+            },
+            store_url=postgres.create(),
+            roles=("intake", "dispatch", "deliver"),
+        )
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def standin() -> AsyncIterator[StandIn]:
+    """The telco."""
+    async with StandIn(SmsSettings(**KANNEL)) as server:
+        yield server

@@ -1,0 +1,293 @@
+"""The commands: what they print, and the exit status of every mistake."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner, Result
+
+from channels.sms.standin import StandIn
+from channels.sms.settings import SmsSettings
+from gateway.cli import app
+from gateway.evidence import MEDIA_TYPE, KeptRequest
+from gateway.store.deadletters import bury
+from gateway.store.engine import Store
+from gateway.store.migrate import migrate
+from gateway.store.tables import cases, messages, outbox
+from normalizer import tracking
+from normalizer.event import encode
+from normalizer.messages import DeadLetter
+from tests.dispatcher.make import event
+from tests.inside import KANNEL
+from tests.process import free_port, toml
+
+NUMBER = "482913706" + tracking.check_digit("482913706")
+
+
+class Desk:
+    """An operator's desk: a settings file, and the command."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"sqlite+aiosqlite:///{folder}/gateway.db"
+        self.sections = {
+            "server": {"port": free_port()},
+            "log": {"path": str(folder / "log.db")},
+            "store": {"url": self.url},
+            "channels.sms": dict(KANNEL),
+        }
+
+    def __call__(self, *arguments: str) -> Result:
+        config = self.folder / "gateway.toml"
+        config.write_text(toml(self.sections), encoding="utf-8")
+        environment = {"GATEWAY_CONFIG": str(config), "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+        return CliRunner().invoke(app, arguments, env=environment)
+
+    def fill(self, *letters: DeadLetter, with_case: bool = False) -> None:
+        """Put a case and letters into the store."""
+
+        async def write() -> None:
+            store = Store(self.url)
+            await migrate(store)
+            async with store.write() as connection:
+                await bury(connection, store, letters)
+                if with_case:
+                    one = event("Jalan Merdeka rusak")
+                    now = time.time()
+                    await connection.execute(
+                        cases.insert().values(
+                            number=NUMBER,
+                            sender_key="k",
+                            channel_type="sms",
+                            channel="sms",
+                            state="in_progress",
+                            anonymous=False,
+                            confidential=True,
+                            language="id",
+                            opened_at=now,
+                            updated_at=now,
+                        )
+                    )
+                    await connection.execute(
+                        messages.insert().values(
+                            event_id=one.id,
+                            kind="message",
+                            channel_type="sms",
+                            channel="sms",
+                            sender_key="k",
+                            received_at=now,
+                            case_number=NUMBER,
+                            disposition="complaint",
+                            document=encode(one).decode(),
+                        )
+                    )
+                    await connection.execute(
+                        outbox.insert().values(
+                            id="0" * 32,
+                            channel_type="sms",
+                            channel="sms",
+                            sender_key="k",
+                            address="+6281234567890",
+                            text="Laporan diterima",
+                            template="acknowledgement",
+                            case_number=NUMBER,
+                            event_id=one.id,
+                            received_at=now,
+                            created_at=now,
+                            state="dead",
+                            due_at=now,
+                        )
+                    )
+            await store.close()
+
+        asyncio.run(write())
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.chdir(tmp_path)
+    return Desk(tmp_path)
+
+
+def request_letter(body: bytes = b"from=%2B6281234567890&text=halo+jalan+rusak") -> DeadLetter:
+    kept = KeptRequest("POST", "/webhooks/sms", b"", "application/x-www-form-urlencoded", body)
+    return DeadLetter(
+        id="ab12" * 8,
+        stage="intake",
+        channel="sms",
+        reason="no_sender",
+        detail="there is no sender",
+        at=datetime.now(UTC),
+        raw=msgspec.json.encode(kept),
+        raw_type=MEDIA_TYPE,
+    )
+
+
+def reply_letter() -> DeadLetter:
+    return DeadLetter(
+        id="cd34" * 8,
+        stage="deliver",
+        channel="sms",
+        reason="gave_up",
+        detail="connection",
+        at=datetime.now(UTC),
+        event_id="0" * 32,
+        raw=b"{}",
+        raw_type="application/json",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["check", "--help"],
+        ["track", "--help"],
+        ["dead-letters", "--help"],
+        ["dead-letters", "list", "--help"],
+        ["dead-letters", "show", "--help"],
+        ["dead-letters", "replay", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_help_teaches(desk: Desk, arguments: list[str]) -> None:
+    shown = desk(*arguments)
+    assert shown.exit_code == 0
+    assert len(shown.output) > 200
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "said"),
+    [
+        ("server", "port", "eighty", ["server.port", "gateway.toml"]),
+        ("server", "prot", 80, ["server.prot", "gateway.toml"]),
+        ("log", "backend", "mysql", ["log.backend", "kafka"]),
+        ("channels.sms", "dialect", "morse", ["channels.sms.dialect", "kannel"]),
+        ("channels.sms", "sendurl", "x", ["channels.sms.sendurl"]),
+        ("channels.x", "type", "pigeon", ["channels.x.type", "sms"]),
+        ("store", "url", "postgresql://u:hidden-word@h/d", ["store.url", "postgresql+asyncpg"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_wrong_setting_is_one_clear_line_and_status_2(
+    desk: Desk, command: str, section: str, key: str, value: object, said: list[str]
+) -> None:
+    desk.sections.setdefault(section, {})[key] = value  # type: ignore[index]
+    result = desk(command)
+    assert result.exit_code == 2
+    (line,) = result.stderr.strip().splitlines()
+    for part in said:
+        assert part in line
+    assert "hidden-word" not in result.output
+
+
+def test_a_missing_settings_file(desk: Desk) -> None:
+    result = desk("run", "--config", "nowhere.toml")
+    assert result.exit_code == 2
+    assert "nowhere.toml" in result.stderr
+
+
+def test_track_shows_the_way_of_a_case(desk: Desk) -> None:
+    desk.fill(with_case=True)
+    result = desk("track", tracking.shown(NUMBER))
+    assert result.exit_code == 0
+    for part in (
+        tracking.shown(NUMBER),
+        "in_progress",
+        "Jalan Merdeka rusak",
+        "Laporan diterima",
+        "confidential",
+        "WIB",
+    ):
+        assert part in result.output
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [("1000000009", 1, "no case"), ("1000000008", 2, "not a tracking number"), ("12", 2, "not a tracking number")],
+)
+def test_track_tells_what_is_not_there(desk: Desk, number: str, status: int, said: str) -> None:
+    if number == "1000000009":
+        number = "100000000" + tracking.check_digit("100000000")
+    elif number == "1000000008":
+        number = "100000000" + str((int(tracking.check_digit("100000000")) + 1) % 10)
+    result = desk("track", number)
+    assert result.exit_code == status
+    assert said in result.output
+
+
+def test_dead_letters_are_listed_and_shown(desk: Desk) -> None:
+    assert "no dead letters" in desk("dead-letters", "list").output
+    desk.fill(request_letter(), reply_letter())
+    listed = desk("dead-letters", "list").output
+    assert "ab12ab12ab12" in listed
+    assert "no_sender" in listed
+    assert "gave_up" in listed
+    shown = desk("dead-letters", "show", "ab12")
+    assert shown.exit_code == 0
+    assert "there is no sender" in shown.output
+    assert desk("dead-letters", "show", "ffff").exit_code == 1
+
+
+def test_a_request_is_replayed_into_the_log(desk: Desk, tmp_path: Path) -> None:
+    desk.fill(request_letter())
+    result = desk("dead-letters", "replay", "ab12")
+    assert result.exit_code == 0, result.output
+    assert "1 replayed" in result.output
+    assert "no dead letters" in desk("dead-letters", "list").output
+    assert "appended" in desk("dead-letters", "list", "--all").output
+
+
+def test_a_request_that_still_cannot_be_read_stays(desk: Desk) -> None:
+    desk.fill(request_letter(b"text=tanpa+pengirim"))
+    result = desk("dead-letters", "replay", "--all")
+    assert result.exit_code == 1
+    assert "still cannot be read" in result.output
+    assert "no_sender" in desk("dead-letters", "list").output
+
+
+def test_a_reply_is_replayed_into_the_outbox(desk: Desk, tmp_path: Path) -> None:
+    desk.fill(reply_letter(), with_case=True)
+    assert desk("dead-letters", "replay", "--all", "--stage", "deliver").exit_code == 0
+    with sqlite3.connect(tmp_path / "gateway.db") as connection:
+        assert connection.execute("SELECT state FROM outbox").fetchall() == [("waiting",)]
+    connection.close()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", "ab12"]], ids=["nothing", "both"])
+def test_replay_wants_to_know_which(desk: Desk, arguments: list[str]) -> None:
+    assert desk("dead-letters", "replay", *arguments).exit_code == 2
+
+
+def test_check_asks_every_part(desk: Desk) -> None:
+    async def run() -> Result:
+        async with StandIn(SmsSettings(**KANNEL)) as standin:
+            desk.sections["channels.sms"] |= standin.overrides(standin.accounts[0])  # type: ignore[operator]
+            return await asyncio.to_thread(desk, "check")
+
+    result = asyncio.run(run())
+    assert result.exit_code == 0, result.output
+    for part in ("settings", "log", "store", "replies", "channel sms"):
+        assert re.search(rf"^ok\s+{part}", result.output, re.MULTILINE), part
+    assert "p4ssword" not in result.output
+
+
+def test_a_port_that_is_taken_is_told(desk: Desk) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        desk.sections["server"]["port"] = taken.getsockname()[1]  # type: ignore[index]
+        result = desk("run")
+    assert result.exit_code == 1
+    assert "cannot start" in result.stderr

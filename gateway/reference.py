@@ -24,6 +24,7 @@ from config.fields import is_list, is_secret, section, variable
 from config.places import Key
 from config.settings import Settings
 from config.sources import CHANNELS
+from gateway.metrics import Metrics
 from normalizer import schema
 
 ROOT: Final = Path(__file__).parent.parent
@@ -49,6 +50,17 @@ The settings stand in one TOML file: the one that `gateway run --config FILE` or
 - A wrong or unknown key is told in one line, with its place and what is allowed, and the exit status is 2.
 """
 
+_METRICS_HEAD: Final = """\
+# Metrics
+
+*Made from the code by `make docs`.*
+
+Every process that listens serves these at `/metrics` for Prometheus; each counts what it did itself since its start.
+`channel` is the name of a channel in the settings.
+
+| metric | type | labels | what it is |
+|---|---|---|---|"""
+
 _CHANNELS_HEAD: Final = """\
 A channel is one table. Its name is yours (a lower-case letter, then letters, digits, single hyphens) and stands in its
 webhook's address, `/webhooks/NAME`, and in the names of its environment variables. These keys are common to all types:
@@ -57,7 +69,16 @@ webhook's address, `/webhooks/NAME`, and in the names of its environment variabl
 
 def documents() -> dict[str, str]:
     """Every generated document: its path from the project's root, and its text."""
-    return {"docs/settings.md": settings_page(), **schema.documents()}
+    return {"docs/settings.md": settings_page(), "docs/metrics.md": metrics_page(), **schema.documents()}
+
+
+def metrics_page() -> str:
+    """The page of metrics, a row each."""
+    rows = [
+        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or '-'} | {text} |"
+        for name, kind, labels, text in Metrics().described()
+    ]
+    return "\n".join([_METRICS_HEAD, *rows, ""])
 
 
 def settings_page() -> str:

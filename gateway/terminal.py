@@ -52,7 +52,10 @@ async def show_case(settings: Settings, number: str) -> bool:
     out.print(f"[bold]{shown(case.number)}[/]  {case.state}  on {case.channel}")
     flags = [name for name, on in (("anonymous", case.anonymous), ("confidential", case.confidential)) if on]
     out.print(f"opened {_time(case.opened_at, zone)}" + (f", {' and '.join(flags)}" if flags else ""))
-    table = Table("when", "what", "channel", "detail", "text", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("when", "what", "channel", "detail"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("text")
     for step in case.steps:
         table.add_row(_time(step.at, zone), step.what, step.channel, escape(step.detail), escape(_line(step.text)))
     out.print(table)

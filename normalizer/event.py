@@ -23,13 +23,17 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """An aware datetime; a document without an offset is refused."""
 
 
+NOWHERE = Thread()
+"""No thread: a default is left out of the JSON only where it is this very object."""
+
+
 class EventChannel(msgspec.Struct, frozen=True, omit_defaults=True):
     """The way in: ``instance`` (``sms-telkomsel``) of ``type`` (``sms``); ``message_id`` is the provider's, if any."""
 
     type: str
     instance: str
     message_id: str = ""
-    thread: Thread = Thread()
+    thread: Thread = NOWHERE
 
 
 class EventSender(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,6 +50,9 @@ class Privacy(msgspec.Struct, frozen=True):
 
     anonymous: bool = False
     confidential: bool = False
+
+
+NO_WISHES = Privacy()
 
 
 class Raw(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,7 +93,7 @@ class ComplaintEvent(
     numbers: tuple[str, ...] = ()
     bad_numbers: tuple[str, ...] = ()
     region: str = ""
-    privacy: Privacy = Privacy()
+    privacy: Privacy = NO_WISHES
     location: Location | None = None
     attachments: tuple[Attachment, ...] = ()
     part: Part | None = None

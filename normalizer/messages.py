@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from channels.base import Attachment, Location
-from normalizer.event import Language, Privacy, Time
+from normalizer.event import NO_WISHES, Language, Privacy, Time
 
 CaseState = Literal["received", "forwarded", "in_progress", "answered", "closed"]
 """Diterima, Diteruskan, Diproses, Ditanggapi, Selesai."""
@@ -58,7 +58,7 @@ class CaseEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     text: str = ""
     language: Language = ""
     region: str = ""
-    privacy: Privacy = Privacy()
+    privacy: Privacy = NO_WISHES
     attachments: tuple[Attachment, ...] = ()
     location: Location | None = None
 

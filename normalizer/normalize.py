@@ -9,7 +9,7 @@ import msgspec
 
 from channels.base import Attachment, InboundMessage, Location, Part, Receipt, Thread
 from normalizer import identity, language, privacy
-from normalizer.event import ComplaintEvent, EventChannel, EventSender, Intent, Language, Privacy, Raw
+from normalizer.event import NOWHERE, ComplaintEvent, EventChannel, EventSender, Intent, Language, Privacy, Raw
 from normalizer.intent import Grammar
 from normalizer.text import clean, line, storable
 from normalizer.words import WORDS, IntentWords
@@ -18,7 +18,6 @@ MAX_TEXT = 20_000
 """Characters of ``text``, ``original`` and ``quoted`` each; the raw payload keeps all."""
 MAX_SECRET = 64
 _MAX_COUNT = 2**53
-_NOWHERE = Thread()
 _UNREAD = frozenset({"part", "receipt"})
 """Kinds whose text is no whole message, so that nothing is read from it."""
 
@@ -206,8 +205,8 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _thread(thread: Thread) -> Thread:
-    if thread is _NOWHERE or thread == _NOWHERE:
-        return _NOWHERE
+    if thread is NOWHERE or thread == NOWHERE:
+        return NOWHERE
     return Thread(line(thread.conversation), tuple(map(line, thread.replies_to)), line(thread.topic), thread.public)
 
 

@@ -14,10 +14,10 @@ import re
 
 import msgspec
 
-from normalizer.event import Privacy
+from normalizer.event import NO_WISHES, Privacy
 from normalizer.text import readable
 
-NONE = Privacy()
+NONE = NO_WISHES
 ANONYMOUS = Privacy(anonymous=True)
 CONFIDENTIAL = Privacy(confidential=True)
 BOTH = Privacy(anonymous=True, confidential=True)
@@ -71,6 +71,8 @@ def read(text: str) -> Privacy:
 
 def either(one: Privacy, other: Privacy) -> Privacy:
     """Both wishes together."""
+    if other is NONE:
+        return one
     return Privacy(one.anonymous or other.anonymous, one.confidential or other.confidential)
 
 

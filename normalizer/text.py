@@ -103,7 +103,8 @@ def readable(text: str) -> str:
     """
     if text.isascii():
         return text
-    text = unicodedata.normalize("NFKC", text)
+    # One character can stand for eighteen: what grows out of proportion is cut.
+    text = unicodedata.normalize("NFKC", text)[: 2 * len(text) + 64]
     if not text.isprintable():
         text = _INVISIBLE.sub("", _BREAKS.sub("\n", text))
     return _BEYOND_LATIN.sub(_plain, text)

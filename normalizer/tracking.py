@@ -159,10 +159,12 @@ def find(text: str, *, meant: bool = False) -> Found:
             odd[piece.digits] = None
         elif valid(piece.digits):
             numbers[piece.digits] = None
+            if len(numbers) == MAX_FOUND:
+                break
         else:
             bad[piece.digits] = None
     rest.append(quiet[end:])
-    return Found(tuple(numbers)[:MAX_FOUND], tuple(bad)[:MAX_FOUND], tuple(odd)[:MAX_FOUND], " ".join(rest))
+    return Found(tuple(numbers), tuple(bad)[:MAX_FOUND], tuple(odd)[:MAX_FOUND], " ".join(rest))
 
 
 def read_number(text: str) -> str | None:

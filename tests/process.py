@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -45,12 +46,12 @@ def toml(settings: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 class GatewayProcess:
-    """``python -m gateway run`` with a settings file; ``log`` is what it said on standard error so far."""
+    """``python -m gateway run`` with a settings file (its tables, or its text); ``log`` is what it said on standard error so far."""
 
     def __init__(
         self,
         folder: Path,
-        settings: Mapping[str, Mapping[str, Any]],
+        settings: Mapping[str, Mapping[str, Any]] | str,
         *,
         role: str = "all",
         port: int | None = None,
@@ -62,7 +63,8 @@ class GatewayProcess:
         self._role = role
         self._arguments = arguments
         self._config = folder / f"gateway-{role}-{self.port}.toml"
-        self._config.write_text(toml(settings), encoding="utf-8")
+        text = settings if isinstance(settings, str) else toml(settings)
+        self._config.write_text(text, encoding="utf-8")
         self._said = folder / f"gateway-{role}-{self.port}.log"
         self._process: asyncio.subprocess.Process | None = None
 
@@ -109,6 +111,12 @@ class GatewayProcess:
                     async with session.get(f"{self.url}/readyz") as response:
                         if response.status == 200:
                             return
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def said(self, pattern: str) -> None:
+        """Wait until the process has written something that matches."""
+        async with asyncio.timeout(READY_SECONDS):
+            while not re.search(pattern, self.log):
                 await asyncio.sleep(POLL_SECONDS)
 
     async def kill(self) -> None:

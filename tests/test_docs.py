@@ -10,6 +10,7 @@ from channels import registry
 from config.fields import leaves, variable
 from config.settings import Settings
 from gateway import reference
+from gateway.metrics import Metrics
 from gateway.reference import ROOT, settings_page
 
 PAGE = settings_page()
@@ -57,6 +58,33 @@ def test_every_key_of_a_channel_type_is_described(name: str) -> None:
     common = PAGE.partition("## [channels.NAME]")[2].partition("\n### ")[0]
     missing = [key for key in registry.spec(name).settings.model_fields if f"| `{key}`<br>" not in section + common]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", sorted(reference.documents()))
+def test_every_generated_document_is_what_the_code_makes(path: str) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == reference.documents()[path], "run `make docs`"
+
+
+METRICS = {
+    "messages_received_total": ("channel",),
+    "events_total": ("channel", "intent"),
+    "cases_opened_total": ("channel",),
+    "replies_sent_total": ("channel",),
+    "replies_failed_total": ("channel", "reason"),
+    "dead_letters_total": ("stage",),
+    "reply_latency_seconds": ("channel",),
+    "outbox_pending": ("channel",),
+    "log_lag": (),
+    "spool_depth": (),
+    "channel_state": ("channel", "state"),
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_of_the_contract_exists_and_is_described(name: str) -> None:
+    described = {metric: labels for metric, _, labels, _ in Metrics().described()}
+    assert described[f"lapor_gateway_{name}"] == METRICS[name]
+    assert f"`lapor_gateway_{name}`" in reference.metrics_page()
 
 
 def test_writing_the_documents_touches_only_what_differs(

@@ -9,8 +9,12 @@ import hashlib
 import re
 import unicodedata
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from channels.base import Sender, SenderKind
+
+if TYPE_CHECKING:
+    import phonenumbers
 
 MAX_ADDRESS = 64
 
@@ -21,6 +25,7 @@ AUTOMATED: dict[SenderKind, str] = {"short_code": "short_code", "alphanumeric": 
 _MOBILE = r"(8[1-35-9][0-9]{7,10})"
 _HOME = re.compile(rf"(?:\+?62)?0?{_MOBILE}")
 _HOME_ABROAD = re.compile(rf"(?:\+?620?|0){_MOBILE}")
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"\+?([0-9]{3,6})")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
 _ABROAD = re.compile(r"^00([1-9][0-9]{6,14})$")
@@ -81,13 +86,24 @@ def _e164(digits: str, home: str, international: bool) -> str:
     readings = [digits, f"+{digits}"] if bare else [digits]
     if international or digits.startswith(str(phonenumbers.country_code_for_region(home))):
         readings.reverse()
-    parsed = []
     for reading in readings:
-        try:
-            parsed.append(phonenumbers.parse(reading, home))
-        except phonenumbers.NumberParseException:
-            continue
-    chosen = next((number for number in parsed if phonenumbers.is_valid_number(number)), None)
-    if chosen is None and parsed and (not bare or international or digits.startswith("0")):
-        chosen = parsed[0] if phonenumbers.is_possible_number(parsed[0]) else None
-    return phonenumbers.format_number(chosen, phonenumbers.PhoneNumberFormat.E164) if chosen else ""
+        number = _parsed(reading, home)
+        if number is not None and phonenumbers.is_valid_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    trunk = digits.startswith("0") and not digits.startswith("00")
+    trusted = readings[0] if not bare or international or trunk else ""
+    number = _parsed(trusted, home)
+    if number is None or not phonenumbers.is_possible_number(number):
+        return ""
+    # What the provider wrote whole is left as it is; only the trunk zero of a home number gives way.
+    written = trusted if trusted.startswith("+") else f"+{number.country_code}{trusted[1:]}"
+    return written if E164.fullmatch(written) else ""
+
+
+def _parsed(digits: str, home: str) -> phonenumbers.PhoneNumber | None:
+    import phonenumbers
+
+    try:
+        return phonenumbers.parse(digits, home)
+    except phonenumbers.NumberParseException:
+        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 from typing import Any, Literal, NoReturn
 
@@ -12,6 +11,7 @@ import msgspec
 
 from channels.errors import Misconfigured, Refused, RetryLater
 from channels.http import HttpResponse, classify
+from channels.sms.numbers import E164
 from channels.sms.segments import encoding, split, to_gsm
 
 MAX_SEGMENTS = 10
@@ -19,8 +19,6 @@ MAX_SEGMENTS = 10
 than 1600 characters, Infobip and Vonage have bounds of about this size; a longer text goes out as several messages."""
 
 Verdict = Literal["retry", "throttled", "credentials", "credit", "sender", "refused"]
-
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +61,7 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 
 def recipient(to: str) -> str:
     """``to`` if it is an E.164 number with its plus. Raises :class:`Refused` for a short code, a word or garbage."""
-    if not _E164.fullmatch(to):
+    if not E164.fullmatch(to):
         raise Refused("the recipient is not a phone number", reason="not_a_number")
     return to
 

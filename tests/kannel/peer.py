@@ -27,7 +27,10 @@ SHIPPED = Path(__file__).parents[2] / "deploy" / "kannel"
 
 
 class Kannel:
-    """See the module. ``changes`` replaces more values of the shipped file: ``{"http-timeout": "2"}``."""
+    """See the module. All URLs are known before it is entered, so that each side can be told the other's.
+
+    ``changes`` replaces more values of the shipped file: ``{"http-timeout": "2"}``.
+    """
 
     username = "gateway"
     password = "kannel-test-password"
@@ -147,10 +150,10 @@ class Kannel:
         """The ids of the messages and replies that Kannel still has to hand on."""
         return sorted(path.name for path in (self._directory / "store").rglob("*") if path.is_file())
 
-    async def emptied(self, *, timeout: float = 15.0) -> None:
-        """Wait until everything is handed on. Raises :class:`TimeoutError`."""
+    async def holds(self, n: int, *, timeout: float = 15.0) -> None:
+        """Wait until ``n`` messages and replies are still to be handed on. Raises :class:`TimeoutError`."""
         async with asyncio.timeout(timeout):
-            while self.stored:  # noqa: ASYNC110 (a directory tells nobody)
+            while len(self.stored) != n:  # noqa: ASYNC110 (a directory tells nobody)
                 await asyncio.sleep(0.02)
 
     @property

@@ -86,7 +86,8 @@ def read_replies(lines: Iterable[str]) -> list[Reply]:
     """What phones show, from fakesmsc's lines ``7: <1708 +628… text Halo>``.
 
     A part of a long message is ``udh HEADER data OCTETS``, which does not tell the alphabet: octets that cannot be
-    text in UTF-8 are taken for UCS-2. A line break in plain text breaks fakesmsc's line, too.
+    text in UTF-8 are taken for UCS-2. A line break in plain text breaks fakesmsc's line, too: the last reply may
+    still miss lines.
     """
     replies: list[Reply] = []
     long: dict[tuple[str, str, int], dict[int, bytes]] = {}

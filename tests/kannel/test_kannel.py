@@ -31,7 +31,7 @@ class Line:
 
     async def clear(self) -> None:
         self.gateway.status = lambda _: 200
-        await self.kannel.emptied()
+        await self.kannel.holds(0)
         self.gateway.calls.clear()
         self.kannel.telco.log.clear()
 
@@ -43,7 +43,7 @@ class Line:
     async def only(self) -> Call:
         """The one call, when nothing is left to hand on."""
         await self.gateway.until(1)
-        await self.kannel.emptied()
+        await self.kannel.holds(0)
         [call] = self.gateway.calls
         return call
 
@@ -127,7 +127,8 @@ async def test_parts_out_of_order_arrive_as_one(line: Line) -> None:
 )
 async def test_a_reply_reaches_the_phone(line: Line, text: str, coding: str, shown: Reply) -> None:
     assert await sendsms(line.kannel, text, coding=coding) == (202, "0: Accepted for delivery")
-    assert await line.kannel.received(1) == [shown]
+    await sendsms(line.kannel, "dan satu lagi")
+    assert await line.kannel.received(2) == [shown, Reply("1708", CITIZEN, "dan satu lagi", "gsm")]
 
 
 @pytest.mark.parametrize(

@@ -46,15 +46,15 @@ async def test_whatever_is_not_an_empty_answer_is_offered_again(kannel: Kannel, 
     assert len(ids(gateway)) == len(refusals), "a message keeps its id"
     assert kannel.stored == sorted(ids(gateway))
     gateway.status = lambda _: 200
-    await kannel.emptied()
+    await kannel.holds(0)
 
 
 async def test_refused_connections_are_tried_again(kannel: Kannel, gateway: Recorder) -> None:
     await gateway.stop()
     await send_five(kannel)
-    assert len(kannel.stored) == 5
+    await kannel.holds(5)
     await gateway.start()
-    await kannel.emptied()
+    await kannel.holds(0)
     assert texts(gateway) == FIVE
 
 
@@ -67,7 +67,7 @@ async def test_a_gateway_that_dies_before_it_answers_is_asked_again(kannel: Kann
     await gateway.start()
     first, second = await gateway.until(2)
     assert first == second
-    await kannel.emptied()
+    await kannel.holds(0)
 
 
 async def test_a_gateway_that_never_answers_is_asked_again(gateway: Recorder) -> None:
@@ -77,7 +77,7 @@ async def test_a_gateway_that_never_answers_is_asked_again(gateway: Recorder) ->
         first, second = (await gateway.until(2))[:2]
         assert first == second
         gateway.open.set()
-        await kannel.emptied()
+        await kannel.holds(0)
 
 
 @pytest.mark.parametrize("signal", ["kill", "terminate"])
@@ -92,7 +92,7 @@ async def test_nothing_is_lost_when_kannel_ends_while_the_gateway_refuses(
     await restart(kannel, boxes, signal)
     gateway.calls.clear()
     gateway.status = lambda _: 200
-    await kannel.emptied()
+    await kannel.holds(0)
     assert texts(gateway) == FIVE
     assert ids(gateway) == offered
 
@@ -103,7 +103,7 @@ async def test_nothing_is_lost_when_kannel_is_killed_before_the_answer(kannel: K
     await gateway.until(5)
     await restart(kannel, ("smsbox", "bearerbox"), "kill")
     gateway.open.set()
-    await kannel.emptied()
+    await kannel.holds(0)
     assert texts(gateway) == sorted(FIVE * 2)
     assert len(ids(gateway)) == 5, "by its id the gateway knows a message again"
 
@@ -112,7 +112,8 @@ async def test_without_the_missing_part_the_others_go_on_alone(gateway: Recorder
     async with kannel_for(gateway, sms_combine_concatenated_mo_timeout="1") as kannel:
         await kannel.part(CITIZEN, "satu", ref=7, index=1, total=3)
         await kannel.part(CITIZEN, "tiga", ref=7, index=3, total=3)
-        await kannel.emptied()
+        await kannel.holds(2)
+        await kannel.holds(0)
         assert texts(gateway) == ["satu", "tiga"]
 
 
@@ -120,10 +121,11 @@ async def test_parts_that_wait_when_kannel_is_killed_go_on_alone(gateway: Record
     async with kannel_for(gateway, sms_combine_concatenated_mo_timeout="1") as kannel:
         await kannel.part(CITIZEN, "satu", ref=7, index=1, total=3)
         await kannel.part(CITIZEN, "dua", ref=7, index=2, total=3)
-        assert len(kannel.stored) == 2
+        await kannel.holds(2)
         await restart(kannel, ("smsbox", "bearerbox"), "kill")
         await kannel.part(CITIZEN, "tiga", ref=7, index=3, total=3)
-        await kannel.emptied()
+        await gateway.until(3)
+        await kannel.holds(0)
         assert texts(gateway) == ["dua", "satu", "tiga"]
 
 
@@ -133,7 +135,7 @@ async def test_a_reply_survives_a_kill_while_the_carrier_is_away(kannel: Kannel)
         lambda: kannel.bearerbox.count("fakesmsc client. Closing connection") > 0, "the end of the telco's link"
     )
     assert await sendsms(kannel, "menunggu") == (202, "3: Queued for later delivery")
-    assert len(kannel.stored) == 1
+    await kannel.holds(1)
     await restart(kannel, ("smsbox", "bearerbox"), "kill")
     assert await kannel.received(1) == [Reply("1708", CITIZEN, "menunggu", "gsm")]
 
@@ -146,9 +148,10 @@ async def test_kannel_texts_the_citizen_nothing_of_its_own(kannel: Kannel, gatew
     await gateway.until(3)
     await gateway.stop()
     await kannel.text(CITIZEN, "tidak ada")
+    await kannel.holds(2)
     gateway.status = lambda _: 200
     await gateway.start()
-    await kannel.emptied()
+    await kannel.holds(0)
     await sendsms(kannel, "Nomor laporan Anda 482 913 7065")
     assert await kannel.received(1) == [Reply("1708", CITIZEN, "Nomor laporan Anda 482 913 7065", "gsm")]
 

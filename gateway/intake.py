@@ -130,21 +130,27 @@ class Door:
     async def _body(self, http: web.Request) -> bytes:
         if (http.content_length or 0) > self._max_body:
             raise TooLarge(f"the body is over {self._max_body} bytes")
-        chunks: list[bytes] = []
-        size = 0
         try:
+            if http.content.is_eof():
+                # The whole body came with the headers, as a short message's does: nothing to wait for.
+                return await self._chunks(http)
             async with asyncio.timeout(self._timeout):
-                # Counted as it comes, after any decompression: no header is believed.
-                while chunk := await http.content.readany():
-                    size += len(chunk)
-                    if size > self._max_body:
-                        raise TooLarge(f"the body is over {self._max_body} bytes")
-                    chunks.append(chunk)
+                return await self._chunks(http)
         except TimeoutError as error:
             raise Malformed("the body did not come in time", reason="slow_body") from error
         except (HttpProcessingError, aiohttp.ClientPayloadError) as error:
             raise Malformed("the body is not what its headers say", reason="bad_body") from error
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _chunks(self, http: web.Request) -> bytes:
+        body = await http.content.readany()
+        while not http.content.at_eof():
+            # Counted as it comes, after any decompression: no header is believed.
+            if len(body) > self._max_body:
+                break
+            body += await http.content.readany()
+        if len(body) > self._max_body:
+            raise TooLarge(f"the body is over {self._max_body} bytes")
+        return body
 
     async def _malformed(self, request: Request, error: Malformed, *, receipts: bool) -> web.Response:
         """Keep what a verified provider sent and we cannot read; then say so."""

@@ -13,8 +13,8 @@ import re
 from normalizer.event import Language
 
 MAX_LENGTH = 20_000
-_ENOUGH = 2
-"""Points without which nothing is said: two shared words, or one of the language's own."""
+_ENOUGH = {"id": 2, "en": 3, "jv": 3, "su": 3}
+"""Points without which nothing is said. For a language that is not the default one word is too few ("HELP")."""
 
 # The first wins a tie: Indonesian is the default of the service, and what loans alone add up to.
 _LANGUAGES: tuple[Language, ...] = ("id", "en", "jv", "su")
@@ -128,4 +128,5 @@ def detect(text: str) -> Language:
         return ""
     scores = [total >> (at * _BITS) & _MASK for at in range(len(_LANGUAGES))]
     best = max(scores)
-    return _LANGUAGES[scores.index(best)] if best >= _ENOUGH else ""
+    language = _LANGUAGES[scores.index(best)]
+    return language if best >= _ENOUGH[language] else ""

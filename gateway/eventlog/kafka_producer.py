@@ -17,6 +17,7 @@ from zlib import crc32
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from gateway.eventlog.base import LogUnavailable, Record, RecordRefused
 from gateway.eventlog.kafka_cluster import Cluster
@@ -143,20 +144,14 @@ class Link:
                 send.add_done_callback(self._sends.discard)
 
     async def _send(self, lane: Lane) -> None:
-        batch = self._producer.create_batch()
-        taken = 0
-        for record, _ in lane.waiting:
-            if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
-                break
-            taken += 1
-        lane.under_way, lane.waiting = lane.waiting[:taken], lane.waiting[taken:]
         try:
+            batch = self._fill(lane)
             async with asyncio.timeout(self._timeout):
                 await (await self._producer.send_batch(batch, lane.topic, partition=lane.partition))
         except TimeoutError:
             self._break(f"no confirmation within {self._timeout:g} s")
         except MessageSizeTooLargeError:
-            if taken == 1:
+            if len(lane.under_way) == 1:
                 _fail(lane.under_way, RecordRefused("the record is larger than the brokers take"))
             self._break("a batch is larger than the brokers take")
         except KafkaError as error:
@@ -172,6 +167,18 @@ class Link:
                 append.durable()
             if lane.waiting:
                 self._plan(lane)
+
+    def _fill(self, lane: Lane) -> BatchBuilder:
+        """Move what waits, as far as it fits into one batch."""
+        batch = self._producer.create_batch()
+        taken = 0
+        for record, _ in lane.waiting:
+            headers = list(record.headers)
+            if batch.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
+                break
+            taken += 1
+        lane.under_way, lane.waiting = lane.waiting[:taken], lane.waiting[taken:]
+        return batch
 
     def _break(self, reason: str) -> None:
         if not self.broken.done():

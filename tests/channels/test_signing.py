@@ -91,6 +91,14 @@ def test_what_is_no_jwt_of_ours(token: str) -> None:
         jwt_claims(token, TOKEN_KEY)
 
 
+@pytest.mark.parametrize("algorithm", ["none", "HS512", "hs256", None])
+def test_the_algorithm_is_not_the_token_s_to_choose(algorithm: str | None) -> None:
+    signed = f"{part({'alg': algorithm})}.{part({'sub': 'x'})}"
+    mac = base64.urlsafe_b64encode(bytes.fromhex(hmac_hex(TOKEN_KEY, signed.encode()))).decode().rstrip("=")
+    with pytest.raises(ValueError, match="HS256"):
+        jwt_claims(f"{signed}.{mac}", TOKEN_KEY)
+
+
 def test_a_jwt_of_another_key() -> None:
     with pytest.raises(ValueError, match="not signed with this key"):
         jwt_claims(TOKEN, "another-secret")

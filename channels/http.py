@@ -41,8 +41,21 @@ class HttpResponse(msgspec.Struct, frozen=True):
             return None
 
 
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating a GET or PUT whose connection broke: a repeated send texts a citizen twice, uncounted.
+
+    It repeats on two kinds of error; here they become their common base, which it passes on.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing went out
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(type(error).__name__) from error
+
+
 class HttpClient:
-    """A session shared by the channels of one process.
+    """A session shared by the channels of one process. It never repeats a request by itself.
 
     ``timeout`` is the whole of one call in seconds. Open it inside the running loop and close it at the end.
     """
@@ -57,6 +70,7 @@ class HttpClient:
             connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, ttl_dns_cache=60),
             headers={"User-Agent": "lapor-gateway"},
             cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_once,),
         )
         return self
 

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Literal, NoReturn
 
-import aiohttp
 import msgspec
 
 from channels.errors import Misconfigured, Refused, RetryLater
@@ -34,7 +33,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     def options(self) -> dict[str, Any]:
         """The keyword arguments for :meth:`channels.http.HttpClient.request`."""
-        options: dict[str, Any] = {"headers": dict(self.headers), "middlewares": (_once,)}
+        options: dict[str, Any] = {"headers": dict(self.headers)}
         if self.params:
             options["params"] = dict(self.params)
         if self.form:
@@ -44,19 +43,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         elif self.json is not None:
             options["json"] = self.json
         return options
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from repeating a GET whose connection broke: by GET Kannel sends, and the citizen would read twice.
-
-    It repeats on two kinds of error; here they become their common base, which it passes on.
-    """
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise  # nothing went out
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError(type(error).__name__) from error
 
 
 def recipient(to: str) -> str:

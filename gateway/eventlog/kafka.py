@@ -91,6 +91,11 @@ class KafkaLog:
         Raises :class:`RecordRefused` for a record that can never be taken, else :class:`LogUnavailable`; while the
         brokers are known to be away, at once.
         """
+        if records:
+            await self.submit(records)
+
+    def submit(self, records: Sequence[Record]) -> asyncio.Future[None]:
+        """What :meth:`append` awaits: the records have their place in the order on return. Raises the same."""
         link = self._link
         if link is None or link.broken.done():
             raise LogUnavailable(f"the brokers are away: {self._trouble}")
@@ -101,8 +106,7 @@ class KafkaLog:
                 raise RecordRefused(f"the topic {record.topic} is not among this log's topics")
             if size_of(record) > MAX_BATCH_BYTES:
                 raise RecordRefused(f"the record is larger than {MAX_BATCH_BYTES} bytes")
-        if records:
-            await link.append(records)
+        return link.append(records)
 
     def consumer(self, group: str, topics: Sequence[str]) -> KafkaConsumer:
         """A new member of ``group`` on ``topics``; it joins in the background from its first fetch on."""

@@ -30,14 +30,12 @@ T = TypeVar("T")
 class SqliteLog:
     """An :class:`~gateway.eventlog.base.EventLog` in the file ``path``.
 
-    ``retention_seconds`` is how long what was consumed is kept. ``max_bytes`` bounds the file (without its
-    write-ahead log): beyond it appends raise :class:`~gateway.eventlog.base.LogFull`.
+    ``retention_seconds`` is how long what was consumed is kept.
     """
 
-    def __init__(self, path: Path | str, *, retention_seconds: float, max_bytes: int | None = None) -> None:
+    def __init__(self, path: Path | str, *, retention_seconds: float) -> None:
         self.path = Path(path)
         self._retention = retention_seconds
-        self._max_bytes = max_bytes
         self._writer: Writer | None = None
         self._reader: ThreadPoolExecutor | None = None
         self._reading: sqlite3.Connection | None = None
@@ -54,7 +52,6 @@ class SqliteLog:
         self._writer = Writer(
             self.path,
             retention_seconds=self._retention,
-            max_bytes=self._max_bytes,
             loop=asyncio.get_running_loop(),
             settled=self._settle,
         )
@@ -85,7 +82,11 @@ class SqliteLog:
         Raises :class:`LogFull` where there is no room, :class:`LogUnavailable` for anything else.
         """
         if records:
-            await self._submit(records=records)
+            await self.submit(records)
+
+    def submit(self, records: Sequence[Record]) -> asyncio.Future[None]:
+        """What :meth:`append` awaits: the records have their place in the order on return. Raises the same."""
+        return self._put(records=records)
 
     def consumer(self, group: str, topics: Sequence[str]) -> SqliteConsumer:
         """A new member of ``group`` on ``topics``; it waits while another member is active."""
@@ -101,7 +102,7 @@ class SqliteLog:
 
     async def write(self, *statements: Statement) -> None:
         """Run a consumer's statements in the writer's next transaction. Raises :class:`LogUnavailable`."""
-        await self._submit(statements=statements)
+        await self._put(statements=statements)
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``query`` in the reader's thread. Raises :class:`LogUnavailable`."""
@@ -133,7 +134,7 @@ class SqliteLog:
         if consumer in self._consumers:
             self._consumers.remove(consumer)
 
-    def _submit(self, records: Sequence[Record] = (), statements: Sequence[Statement] = ()) -> asyncio.Future[None]:
+    def _put(self, records: Sequence[Record] = (), statements: Sequence[Statement] = ()) -> asyncio.Future[None]:
         if self._writer is None:
             raise LogUnavailable("the log is not open")
         loop = asyncio.get_running_loop()

@@ -95,13 +95,11 @@ class Writer:
         path: Path,
         *,
         retention_seconds: float,
-        max_bytes: int | None,
         loop: asyncio.AbstractEventLoop,
         settled: Callable[[list[Job], LogUnavailable | None], None],
     ) -> None:
         self._path = path
         self._retention = retention_seconds
-        self._max_bytes = max_bytes
         self._loop = loop
         self._settled = settled
         self._queue: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
@@ -221,9 +219,6 @@ class Writer:
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             # What retention deletes holds citizens' words: it is overwritten, not only unlinked.
             connection.execute("PRAGMA secure_delete = ON")
-            if self._max_bytes is not None:
-                ((page,),) = connection.execute("PRAGMA page_size")
-                connection.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // page)}")
             connection.executescript(SCHEMA)
         return self._connection
 

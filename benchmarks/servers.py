@@ -76,7 +76,8 @@ class Server(abc.ABC):
         except TimeoutError:
             pass
         tail = (await asyncio.to_thread(log.read_text, errors="replace"))[-2000:]
-        raise NotStarted(f"{self.name} did not become ready. {said}\n{tail}")
+        ended = "" if process.returncode is None else f" It ended with status {process.returncode}."
+        raise NotStarted(f"{self.name} did not become ready.{ended} {said}\n{tail}")
 
     async def __aexit__(self, *_: object) -> None:
         process = self._process
@@ -165,7 +166,7 @@ class OnKafka(Gateway):
         # Imported here: without a broker nothing of this is needed.
         from aiokafka import AIOKafkaConsumer, TopicPartition
 
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
+        consumer = AIOKafkaConsumer(TOPIC, bootstrap_servers=self._bootstrap)
         await consumer.start()
         try:
             numbers = consumer.partitions_for_topic(TOPIC) or set()

@@ -42,7 +42,7 @@ class HttpResponse(msgspec.Struct, frozen=True):
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from repeating a GET or PUT whose connection broke: a repeated send texts a citizen twice, uncounted.
+    """Keep aiohttp from repeating a GET or PUT whose connection broke: it would text a citizen twice, uncounted.
 
     It repeats on two kinds of error; here they become their common base, which it passes on.
     """

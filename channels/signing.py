@@ -21,8 +21,9 @@ def same(given: str | bytes, expected: str | bytes) -> bool:
 
     An empty ``expected`` equals nothing: a secret that was never set must not let anyone in.
     """
-    secret = as_bytes(expected)
-    return hmac.compare_digest(as_bytes(given), secret) and bool(secret)
+    if not given or not expected:
+        return False
+    return hmac.compare_digest(as_bytes(given), as_bytes(expected))
 
 
 def hmac_hex(key: str | bytes, message: bytes, algorithm: str = "sha256") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
@@ -24,7 +25,7 @@ from gateway.identity import process_name, sender_secret
 from gateway.intake import Door
 from gateway.metrics import Metrics
 from gateway.replies import Replies
-from gateway.server import Pulse, add_doors, add_not_found, add_pulse
+from gateway.server import BrokenRequests, Pulse, add_doors, add_not_found, add_pulse
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.migrate import migrate
 from normalizer.normalize import Normalizer
@@ -34,6 +35,12 @@ log = structlog.get_logger(__name__)
 
 Role = Literal["all", "intake", "dispatch", "deliver"]
 FIRST_REST, LONGEST_REST = 0.5, 15.0
+MAX_LINE = 64 * 1024
+"""Bytes of a request's first line. A long text in a script of three bytes a letter, each written %XX, takes 9 of
+them a letter where a provider calls by GET."""
+
+_http_log = logging.getLogger("gateway.http")
+_http_log.addFilter(BrokenRequests())
 
 
 class Hub:
@@ -206,7 +213,14 @@ class Gateway:
             self._extend(app)
         add_not_found(app)
         server = self.settings.server
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=server.shutdown_grace / 2)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_http_log,
+            handle_signals=False,
+            shutdown_timeout=server.shutdown_grace / 2,
+            max_line_size=MAX_LINE,
+        )
         await runner.setup()
         port = server.port if self._port is None else self._port
         site = web.TCPSite(runner, server.host, port, backlog=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Coroutine
@@ -82,6 +83,10 @@ def run(
 
     settings, channels = _read(config)
     configure(settings.logging, settings.zone, sys.stderr)
+    # What is there now stays for good, and each message makes hundreds of short-lived objects: looking for garbage
+    # among them at Python's usual pace takes a tenth of the intake's time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     try:
         if sandbox:
             from gateway.sandbox.run import run_with_sandbox

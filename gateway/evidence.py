@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote, quote_plus
 
 import msgspec
-from normalizer.messages import DeadLetter
 from pydantic import SecretStr
 
 from channels.base import Channel, ChannelSettings, Request
 from channels.errors import Malformed
 from channels.forms import parse_fields
+from normalizer.messages import DeadLetter
 
 MEDIA_TYPE = "application/vnd.lapor.request+json"
 LONGEST = 64 * 1024
@@ -58,14 +58,16 @@ def letter_of_request(
         receipts,
         len(request.body) > LONGEST,
     )
+    encoded = msgspec.json.encode(kept)
     return DeadLetter(
-        id=uuid.uuid4().hex,
+        # The same for every redelivery: a provider that hears 400 may well send it again for days.
+        id=hashlib.blake2b(encoded, digest_size=16).hexdigest(),
         stage="intake",
         channel=channel.name,
         reason=error.reason,
         detail=str(error),
         at=datetime.now(UTC),
-        raw=msgspec.json.encode(kept),
+        raw=encoded,
         raw_type=MEDIA_TYPE,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,9 +36,17 @@ RETRY_AFTER = "5"
 _STATUS = {Unverified: 401, Malformed: 400, TooLarge: 413}
 
 
-def problem(status: int, code: str, message: str, **headers: str) -> web.Response:
-    """The contract's error answer: ``{"error": {"code", "message"}}``."""
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+def problem(
+    status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None, dead_letter: str = ""
+) -> web.Response:
+    """The contract's error answer: ``{"error": {"code", "message"}}``, with the id of a dead letter where one was kept.
+
+    It is never empty: Kannel takes an empty answer for a yes, whatever its status.
+    """
+    error = {"code": code, "message": message}
+    if dead_letter:
+        error["dead_letter"] = dead_letter
+    body = json.dumps({"error": error}).encode()
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
@@ -167,16 +175,19 @@ class Door:
             return self._unavailable(unavailable)
         return self._refused(error, dead_letter=letter.id)
 
-    def _refused(self, error: ChannelError, **more: str) -> web.Response:
+    def _refused(self, error: ChannelError, *, dead_letter: str = "") -> web.Response:
         name = self._channel.name
         self._metrics.requests_refused.labels(name, error.reason).inc()
-        log.warning("intake.refused", channel=name, code=error.reason, detail=str(error), **more)
-        return problem(_STATUS[type(error)], error.reason, str(error))
+        log.warning("intake.refused", channel=name, code=error.reason, detail=str(error))
+        return problem(_STATUS[type(error)], error.reason, str(error), dead_letter=dead_letter)
 
     def _unavailable(self, error: LogUnavailable) -> web.Response:
         name = self._channel.name
         self._metrics.requests_refused.labels(name, "unavailable").inc()
         log.error("intake.unavailable", channel=name, reason=type(error).__name__, detail=str(error))
         return problem(
-            503, "unavailable", "the message cannot be made durable now, send it again", **{"Retry-After": RETRY_AFTER}
+            503,
+            "unavailable",
+            "the message cannot be made durable now, send it again",
+            headers={"Retry-After": RETRY_AFTER},
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.health import CONDITIONS, ChannelHealth, worst
 from gateway.intake import Door, problem
@@ -62,6 +64,22 @@ class Pulse:
         return worst(self.channels())
 
 
+class BrokenRequests(logging.Filter):
+    """Takes the content out of what aiohttp logs of requests it could not parse: it quotes their first line.
+
+    That line holds a citizen's number and text where a provider calls by GET.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the line, without the exception that quotes the request."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.msg = f"a request could not be parsed ({type(error).__name__}, answered {error.code})"
+            record.args = ()
+            record.exc_info = None
+        return True
+
+
 def add_pulse(app: web.Application, pulse: Pulse) -> None:
     """``/healthz``, ``/readyz`` and ``/metrics``."""
     app.router.add_get("/healthz", pulse.healthz)
@@ -90,7 +108,7 @@ async def _unknown_channel(_request: web.Request) -> web.Response:
 
 
 async def _wrong_method(_request: web.Request) -> web.Response:
-    return problem(405, "method_not_allowed", "only GET and POST are taken here", Allow="GET, POST")
+    return problem(405, "method_not_allowed", "only GET and POST are taken here", headers={"Allow": "GET, POST"})
 
 
 async def _not_found(_request: web.Request) -> web.Response:

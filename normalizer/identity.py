@@ -1,8 +1,7 @@
 """Who and which: the id of an event, the key of a sender, the fingerprint of a content.
 
-All three are BLAKE2b over fields that each carry their length, so that no two different lists of fields give the
-same bytes. They are the same in every process and every release: a change here makes every redelivered message
-look new.
+All three are BLAKE2b over a JSON array of fields, so that no two different lists of fields give the same bytes.
+They are the same in every process and every release: a change here makes every redelivered message look new.
 """
 
 from __future__ import annotations
@@ -11,10 +10,14 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import msgspec
 
 from channels.base import InboundKind, InboundMessage
 
 _SIZE = 16
+_encoder = msgspec.json.Encoder()
 _EVENT = b"lapor.event.v1"
 _CONTENT = b"lapor.content.v1"
 _SENDER = b"lapor.sender.v1"
@@ -47,6 +50,7 @@ def joined_id(*, instance: str, sender: str, ref: str, first: str) -> str:
     return _hash(_EVENT, (instance, sender, "joined", ref, first))
 
 
+@lru_cache(maxsize=10_000)
 def sender_key(secret: bytes, channel_type: str, address: str) -> str:
     """32 hex digits that stand for a sender over all instances of a type, and tell nobody the address.
 
@@ -74,9 +78,14 @@ def _hash(purpose: bytes, fields: Sequence[str]) -> str:
 
 
 def _framed(fields: Sequence[str]) -> bytes:
-    """Each field's UTF-8 with its length in front; lone surrogates, which providers do send, count as they are."""
-    encoded = [field.encode("utf-8", "surrogatepass") for field in fields]
-    return b"".join([b"%d:%b" % (len(field), field) for field in encoded])
+    """The fields as a JSON array, so that none runs into the next.
+
+    Lone surrogates, which providers do send, cannot stand in JSON: then the fields are UTF-8 in hexadecimal.
+    """
+    try:
+        return _encoder.encode(fields)
+    except UnicodeEncodeError:
+        return _encoder.encode(["surrogates", *(field.encode("utf-8", "surrogatepass").hex() for field in fields)])
 
 
 def _microseconds(moment: datetime) -> int:

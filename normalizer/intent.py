@@ -185,8 +185,8 @@ class Grammar:
 
     def _whole_message(self, said: str) -> Intent | None:
         """Stop, help or empty, where the message is that and nothing else."""
-        key = _alike(said)
-        if len(key) <= self._longest and (intent := self._whole.get(key)):
+        # Folding costs: a text that is too long and has too many words is no command.
+        if (len(said) <= 2 * self._longest or said.count(" ") < 4) and (intent := self._whole.get(_alike(said))):
             return intent
         if all(word[0].isdigit() or _squeezed(word[0]) in self._meaningless for word in _WORD.finditer(said)):
             return "empty" if sum(map(str.isdigit, said)) < 5 else None
@@ -268,10 +268,12 @@ def _alike(text: str) -> str:
     return fold(text).translate(_ALIKE)
 
 
+@lru_cache(maxsize=4096)
 def _squeezed(word: str) -> str:
     """The key of a greeting: repeated letters count once, "halooo" is "halo"."""
     return _REPEATED.sub(r"\1", _alike(word))
 
 
+@lru_cache(maxsize=4096)
 def _stem(word: str) -> str:
     return _SUFFIX.sub("", word)

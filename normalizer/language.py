@@ -8,8 +8,6 @@ Javanese and Sundanese borrow from Indonesian count as shared, so that they neve
 
 from __future__ import annotations
 
-import re
-
 from normalizer.event import Language
 
 MAX_LENGTH = 20_000
@@ -84,7 +82,8 @@ _ENDINGS: dict[Language, str] = {
     "su": "eun una ana",
 }
 _ACCENTS = str.maketrans("éèêÉÈÊ", "eeeeee")
-_WORD = re.compile(r"[a-z']+")
+# What is no letter parts words; a table and split() take half the time of a pattern.
+_BLANKS = {code: " " for code in range(128) if not (chr(code).isalpha() or chr(code) == "'")}
 
 
 # Four counters in one integer, so that a whole text is added up in one go.
@@ -123,7 +122,7 @@ def detect(text: str) -> Language:
     text = text[:MAX_LENGTH].lower()
     if not text.isascii():
         text = text.translate(_ACCENTS)
-    total = sum(map(_POINTS.__getitem__, _WORD.findall(text)))
+    total = sum(map(_POINTS.__getitem__, text.translate(_BLANKS).split()))
     if not total:
         return ""
     scores = [total >> (at * _BITS) & _MASK for at in range(len(_LANGUAGES))]

@@ -53,7 +53,7 @@ def front(text: str, start: int = 0) -> Front | None:
 def read(text: str) -> Privacy:
     """The wishes that a text utters, in front or in plain words, in Indonesian or English."""
     text = readable(text).lower()
-    if not any(stem in text for stem in _STEMS):
+    if _HINT.search(text) is None:
         return NONE
     words = front(text, _end(_BEFORE_FRONT, text, 0))
     wishes = words.privacy if words else NONE
@@ -87,6 +87,7 @@ _STEMS = (
     *("nama saya", "nama sy", "nama kami", "namaku", "tanpa", "umumkan", "sebar", "secret", "confid", "private"),
     *("name", "identity", "disclose", "reveal"),
 )
+_HINT = re.compile("|".join(map(re.escape, _STEMS)))
 _WORD = re.compile(r"[a-z']+|[.,;!?()]")
 
 _SAME = {

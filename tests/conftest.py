@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.fixtures.postgres"]
+pytest_plugins = ["tests.fixtures.kafka", "tests.fixtures.postgres"]
 
 # A deadline for one example is a threshold on wall-clock time: a busy machine is no defect.
 settings.register_profile("gateway", deadline=None)

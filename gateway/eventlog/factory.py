@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from config.settings import Settings
+import ssl
+from typing import Any
+
+from config.settings import Log, Settings
 from gateway.eventlog.base import EventLog
+from gateway.eventlog.kafka import KafkaLog
+from gateway.eventlog.kafka_cluster import Cluster, Topic
+from gateway.eventlog.spool import SpooledLog
 from gateway.eventlog.sqlite import SqliteLog
 
 
 def make_log(settings: Settings) -> EventLog:
-    """The log of one process, not started yet."""
+    """The log of one process, not started yet. With Kafka, the embedded log's file is the spool.
+
+    Raises :class:`OSError` where the certificate authority file cannot be read.
+    """
     log = settings.log
-    return SqliteLog(log.path, retention_seconds=log.retention)
+    if log.backend == "sqlite":
+        return SqliteLog(log.path, retention_seconds=log.retention)
+    topic = Topic(partitions=log.partitions, retention_seconds=log.retention)
+    names: dict[str, str] = settings.topics.model_dump()
+    kafka = KafkaLog(
+        Cluster(log.bootstrap_servers, log.client_id, security=_security(log)),
+        dict.fromkeys(names.values(), topic),
+        append_timeout=log.append_timeout,
+        replication_factor=log.replication_factor,
+        instance_id=log.instance_id,
+    )
+    return SpooledLog(kafka, log.path, max_bytes=log.spool_max_bytes)
+
+
+def _security(log: Log) -> dict[str, Any]:
+    options: dict[str, Any] = {"security_protocol": log.security_protocol}
+    if log.security_protocol.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context(cafile=log.ssl_cafile or None)
+    if log.security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = log.sasl_mechanism
+        options["sasl_plain_username"] = log.sasl_username
+        options["sasl_plain_password"] = log.sasl_password.get_secret_value()
+    return options

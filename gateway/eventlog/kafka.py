@@ -69,9 +69,10 @@ class KafkaLog:
         """Producers made so far."""
 
     async def start(self) -> None:
-        """Begin to connect; returns when the first attempt has succeeded or failed."""
+        """Begin to connect; returns when the first attempt has succeeded or failed, or takes long."""
         self._supervisor = asyncio.create_task(self._supervise(), name="kafka-producer")
-        await self._tried.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), self._cluster.timeout)
 
     async def close(self) -> None:
         """Finish the appends under way, leave every group, close the connections."""

@@ -39,6 +39,7 @@ class Spool:
         self._consumer = self._log.consumer(GROUP, [SPOOLED])
         self._read: list[Taken] = []
         self._oldest = 0.0
+        self._others: list[str] = []
 
     @property
     def oldest(self) -> float | None:
@@ -52,6 +53,9 @@ class Spool:
         await asyncio.to_thread(_move_broken, self.path)
         await self._log.start()
         self.depth = await self._consumer.lag()
+        self._others = await self._log.read(_other_topics)
+        if self._others:
+            log.warning("log.spool.other_topics", spool=self.path.name, topics=self._others)
         if self.depth:
             self.bytes = await self._log.read(_waiting_bytes)
             self._read = list(await self._consumer.fetch(limit=READ_AT_ONCE, timeout=0))
@@ -62,31 +66,27 @@ class Spool:
         self._lock.release()
 
     async def discard(self) -> None:
-        """Close, and remove the file of a spool that is empty."""
+        """Close the empty spool of a dead process, and remove its file unless something is kept in it."""
+        kept = await self._log.read(_other_topics)
         await self._log.close()
-        await asyncio.to_thread(_remove, self.path)
+        if not kept:
+            await asyncio.to_thread(_remove, self.path)
         self._lock.release()
 
     def ready(self) -> tuple[bool, str]:
         """Whether the file takes writes, and the reason if not."""
         return self._log.ready()
 
-    async def put(self, records: Sequence[Record], written: asyncio.Future[None]) -> None:
-        """Account for what :meth:`submit` has begun, and wait until it is durable."""
-        try:
-            await written
-        except LogUnavailable:
-            self._gone(records)
-            raise
-
     def submit(self, records: Sequence[Record]) -> asyncio.Future[None]:
-        """Give the records their place; durable when the future is done. Raises :class:`LogUnavailable`."""
-        future = self._log.submit([_wrap(record) for record in records])
+        """Give the records their place; they are durable when the future is done. Raises :class:`LogUnavailable`."""
+        written = self._log.submit([_wrap(record) for record in records])
         if not self.depth:
             self._oldest = time.time()
+        size = sum(_size(record) for record in records)
         self.depth += len(records)
-        self.bytes += sum(_size(record) for record in records)
-        return future
+        self.bytes += size
+        written.add_done_callback(lambda future: self._written(future, len(records), size))
+        return written
 
     async def head(self, limit: int) -> Sequence[Taken]:
         """The ``limit`` oldest records that wait, the same again until :meth:`delivered`; empty when none does."""
@@ -98,10 +98,14 @@ class Spool:
         """Kafka has the ``count`` oldest. They are forgotten a read at a time; a crash sends the rest of it again."""
         done = self._read[:count]
         if count == len(self._read):
-            await self._consumer.commit()
+            try:
+                await self._consumer.commit()
+            except LogUnavailable as error:
+                # A full disk must not stop what makes room; a crash now would only send this again.
+                log.warning("log.spool.not_committed", spool=self.path.name, reason=str(error))
         self._oldest = done[-1].appended_at
         del self._read[:count]
-        self._gone([one.record for one in done])
+        self._gone(count, sum(_size(one.record) for one in done))
 
     def emptied(self) -> None:
         """Nothing waits and nothing is being written: unreadable records may have left the counts too high."""
@@ -112,9 +116,13 @@ class Spool:
         headers = ((REASON_HEADER, reason.encode()), *one.record.headers)
         await self._log.append([Record(REFUSED, one.record.key, one.record.value, headers)])
 
-    def _gone(self, records: Sequence[Record]) -> None:
-        self.depth = max(0, self.depth - len(records))
-        self.bytes = max(0, self.bytes - sum(_size(record) for record in records))
+    def _written(self, future: asyncio.Future[None], count: int, size: int) -> None:
+        if not future.cancelled() and future.exception() is not None:
+            self._gone(count, size)
+
+    def _gone(self, count: int, size: int) -> None:
+        self.depth = max(0, self.depth - count)
+        self.bytes = max(0, self.bytes - size)
 
 
 def unwrap(one: Taken) -> Record | None:
@@ -157,6 +165,7 @@ def _wrap(record: Record) -> Record:
 
 
 def _size(record: Record) -> int:
+    """About the bytes that a record takes in the file, wrapped or not."""
     return len(record.key) + len(record.value) + OVERHEAD
 
 
@@ -169,17 +178,22 @@ def _waiting_bytes(connection: sqlite3.Connection) -> int:
     return size
 
 
+def _other_topics(connection: sqlite3.Connection) -> list[str]:
+    """What the file holds beside spooled records: some put aside, or an embedded log that was used before Kafka."""
+    query = "SELECT DISTINCT topic FROM batches WHERE topic != ?"
+    return [topic for (topic,) in connection.execute(query, (SPOOLED,))]
+
+
 def _move_broken(path: Path) -> None:
     """Move a file that is no database out of the way: there is nothing to drain, and room is needed for a new one."""
     if not path.exists():
         return
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        try:
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-                return
-        else:
+            return
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             return
     aside = path.with_name(f"{path.name}.broken-{int(time.time())}")
     path.rename(aside)

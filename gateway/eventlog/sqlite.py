@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gateway.eventlog.base import LogUnavailable, Record
+from gateway.eventlog.gather import Gather
 from gateway.eventlog.sqlite_consumer import SqliteConsumer
 from gateway.eventlog.sqlite_writer import BUSY_SECONDS, Job, Statement, Writer
 
@@ -40,6 +41,7 @@ class SqliteLog:
         self._reader: ThreadPoolExecutor | None = None
         self._reading: sqlite3.Connection | None = None
         self._tick: list[Job] = []
+        self._gather = Gather(self._hand_over)
         self._version = 0
         self._listeners: list[asyncio.Future[None]] = []
         self._consumers: list[SqliteConsumer] = []
@@ -137,12 +139,9 @@ class SqliteLog:
     def _put(self, records: Sequence[Record] = (), statements: Sequence[Statement] = ()) -> asyncio.Future[None]:
         if self._writer is None:
             raise LogUnavailable("the log is not open")
-        loop = asyncio.get_running_loop()
-        job = Job(loop.create_future(), records, statements)
-        if not self._tick:
-            # All appends of one tick reach the thread together, so that the first does not get a sync of its own.
-            loop.call_soon(self._hand_over)
+        job = Job(asyncio.get_running_loop().create_future(), records, statements)
         self._tick.append(job)
+        self._gather.came()
         return job.future
 
     def _hand_over(self) -> None:

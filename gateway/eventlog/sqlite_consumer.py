@@ -126,6 +126,7 @@ class SqliteConsumer:
         return taken
 
     async def _refill(self, limit: int) -> None:
+        """Read about ``limit`` records of every topic, so that a busy one does not starve the others."""
         for topic in self._topics:
             start = self._read[topic]
             rows, unreadable = await self._log.read(partial(_next_batches, topic=topic, start=start, limit=limit))
@@ -136,8 +137,6 @@ class SqliteConsumer:
             for row in rows:
                 self._buffer.extend(await self._decode(topic, start, row))
                 self._read[topic] = row[0] + 1
-        # One after the other would starve the last topic while the first is busy.
-        self._topics.append(self._topics.pop(0))
 
     async def _decode(self, topic: str, start: int, row: _Row) -> list[Taken]:
         last, count, appended_at, body = row

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gateway.store.tables import dead_letters
+from gateway.store.tables import cases, dead_letters
 from tests.inside import KANNEL, TOKEN, Inside, running, settings
 
 FORM = "application/x-www-form-urlencoded"
@@ -280,3 +280,42 @@ async def test_nothing_random_is_a_500_or_a_false_yes(intake: Inside, http: aioh
         assert 400 <= status < 500
 
     await asyncio.to_thread(run)
+
+
+async def test_a_long_text_by_get_is_heard(intake: Inside, http: aiohttp.ClientSession) -> None:
+    """A thousand letters of Javanese make a request line of 9 kB."""
+    text = "ꦢꦭꦤ꧀" * 200
+    query = {"token": TOKEN, "from": "+6281234567890", "text": text}
+    async with http.get(intake.webhook(), params=query) as answer:
+        assert answer.status == 200
+    (event,) = await intake.appended()
+    assert event.text == text
+
+
+async def test_a_request_that_cannot_be_parsed_is_not_quoted_in_the_log(
+    intake: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, port = intake.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /webhooks/sms?from=%2B6281234567890&text=" + b"rahasia" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    await writer.drain()
+    assert b" 400 " in await reader.readline()
+    writer.close()
+    assert "could not be parsed" in caplog.text
+    assert "rahasia" not in caplog.text
+    assert "6281234567890" not in caplog.text
+
+
+async def test_a_malformed_call_that_is_sent_again_is_one_dead_letter(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    async with running(settings(tmp_path)) as whole:
+        said = set()
+        for _ in range(3):
+            async with http.post(whole.webhook(), data={"token": TOKEN, "text": "tanpa pengirim"}) as answer:
+                assert answer.status == 400
+                said.add((await answer.json())["error"]["dead_letter"])
+        await whole.until(lambda rows: bool(rows), dead_letters)
+        async with http.post(whole.webhook(), data={"token": TOKEN, "from": "+6281234567890", "text": "x y z"}) as answer:
+            assert answer.status == 200
+        await whole.until(lambda rows: bool(rows), cases)
+        (letter,) = await whole.rows(dead_letters)
+    assert said == {letter.id}

@@ -67,12 +67,13 @@ class Telco(Box):
     async def received(self, n: int, timeout: float) -> list[Reply]:
         """The replies once there are ``n``."""
         # fakesmsc looks at its link once a second, or when something is typed.
-        async with asyncio.TaskGroup() as group:
-            nudge = group.create_task(self._nudge())
-            try:
-                await self.until(lambda: len(self.replies) >= n, f"{n} messages for phones", timeout=timeout)
-            finally:
-                nudge.cancel()
+        nudge = asyncio.create_task(self._nudge())
+        try:
+            await self.until(lambda: len(self.replies) >= n, f"{n} messages for phones", timeout=timeout)
+        finally:
+            nudge.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await nudge
         return self.replies
 
     async def _nudge(self) -> None:

@@ -26,9 +26,9 @@ INGREDIENTS: dict[str, Any] = {
     "edited_at": EDITED,
     "content": CONTENT,
 }
-GOLDEN_EVENT = "9c842e87dd9e5aac95a0221c24f9dc65"
-GOLDEN_SENDER = "dafb3c75f8a9d0186912e59d9fd10129"
-GOLDEN_CONTENT = "f63b426d89ea806d3c2b01ceb2056cdd"
+GOLDEN_EVENT = "99723e6970676b004e816b7d754eccc2"
+GOLDEN_SENDER = "0caf7d6882b053ca96aaefe6902bf7ab"
+GOLDEN_CONTENT = "12ce179f0b16e4b94d00152fbb42627e"
 
 
 def message(**fields: Any) -> InboundMessage:
@@ -40,6 +40,9 @@ def test_golden_values() -> None:
     assert event_id(**INGREDIENTS) == GOLDEN_EVENT
     assert sender_key(b"secret", "sms", "+6281234567890") == GOLDEN_SENDER
     assert fingerprint(message(subject="Lampu", part=Part("7", 1, 2))) == GOLDEN_CONTENT
+    # Whatever a JSON writer may choose to escape must stay as it is, too.
+    assert fingerprint(message(text="é\x00\x1f\"\\/\u2028\U0001f600")) == "cd13186f556478e64f400ed162738e5a"
+    assert fingerprint(message(text="é\x00\x1f\"\\/\u2028\U0001f600\udcff")) == "d6321da54a402ee83afca841e8b485f1"
 
 
 def test_another_process_computes_the_same_id() -> None:

@@ -29,11 +29,15 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Recorder:
-    """Set :attr:`status` to refuse, with an error in JSON as the gateway does; clear :attr:`open` to answer nothing."""
+    """Set :attr:`status` to refuse, with an error in JSON as the gateway does; clear :attr:`open` to answer nothing.
+
+    With :attr:`dead_letter` an error says that what was refused is kept under that id.
+    """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.status: Callable[[Call], int] = lambda _: 200
+        self.dead_letter = ""
         self.open = asyncio.Event()
         self.open.set()
         self._changed = asyncio.Condition()
@@ -77,7 +81,10 @@ class Recorder:
         status = self.status(call)
         if status == 200:
             return web.Response()
-        return web.json_response({"error": {"code": "refused", "message": "refused"}}, status=status)
+        error = {"code": "refused", "message": "refused"}
+        if self.dead_letter:
+            error["dead_letter"] = self.dead_letter
+        return web.json_response({"error": error}, status=status)
 
     async def until(self, n: int, *, timeout: float = 15.0) -> list[Call]:
         """The calls once there are at least ``n``. Raises :class:`TimeoutError`."""

@@ -49,6 +49,15 @@ async def test_whatever_is_not_an_empty_answer_is_offered_again(kannel: Kannel, 
     await kannel.holds(0)
 
 
+async def test_what_the_gateway_keeps_as_a_dead_letter_is_not_offered_again(kannel: Kannel, gateway: Recorder) -> None:
+    gateway.status, gateway.dead_letter = (lambda _: 400), "0123456789abcdef"
+    await kannel.text(CITIZEN, "tidak terbaca")
+    await gateway.until(1)
+    await kannel.holds(0)
+    assert len(gateway.calls) == 1
+    assert kannel.replies == []
+
+
 async def test_refused_connections_are_tried_again(kannel: Kannel, gateway: Recorder) -> None:
     await gateway.stop()
     await send_five(kannel)

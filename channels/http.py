@@ -95,9 +95,7 @@ class HttpClient:
         except aiohttp.InvalidURL as error:
             raise Misconfigured("the provider's URL cannot be used", reason="bad_url") from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise RetryLater(
-                f"cannot connect to the provider ({type(error).__name__})", reason="connection"
-            ) from error
+            raise RetryLater(f"cannot connect to the provider ({type(error).__name__})", reason="connection") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Uncertain(f"no answer from the provider ({type(error).__name__})") from error
 

@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from normalizer.cloudevents import headers
-from normalizer.normalize import Normalizer
 from sqlalchemy import null, update
 
 from channels.base import Channel
@@ -18,7 +16,9 @@ from gateway.evidence import request_of_letter
 from gateway.store.deadletters import settle
 from gateway.store.engine import Store
 from gateway.store.tables import outbox
+from normalizer.cloudevents import headers
 from normalizer.event import decode, encode
+from normalizer.normalize import Normalizer
 
 
 class ReplayError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 import subprocess
@@ -44,7 +45,7 @@ def test_every_make_target_exists(words: list[str]) -> None:
 @pytest.mark.parametrize("words", [w for w in COMMANDS if w[0].endswith("gateway")], ids=" ".join)
 def test_every_gateway_command_is_understood(words: list[str]) -> None:
     assert words[0] == ".venv/bin/gateway"
-    name = [word for word in words[1:] if not word.startswith("-")][0]
+    name = next(word for word in words[1:] if not word.startswith("-"))
     shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
     assert shown.exit_code == 0
     for option in (word for word in words if word.startswith("--")):
@@ -61,7 +62,7 @@ async def test_the_printed_curl_line_is_answered_with_a_number(tmp_path: Path) -
     embedded = (TOP / "config/embedded.toml").read_text(encoding="utf-8")
     async with GatewayProcess(tmp_path, embedded, arguments=("--sandbox",)) as gateway:
         line = [word.replace("http://127.0.0.1:8080", gateway.url) for word in curl]
-        subprocess.run([*line, "--silent", "--fail"], check=True, timeout=30)
+        await asyncio.to_thread(subprocess.run, [*line, "--silent", "--fail"], check=True, timeout=30)
         await gateway.said(r"1708 → \+62812•••••90: .*\d{3} \d{3} \d{4}")
 
 

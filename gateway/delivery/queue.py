@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from normalizer.messages import DeadLetter
 from sqlalchemy import bindparam, case, func, null, select, update
 
 from channels.base import OutboundMessage, Thread
 from gateway.store.deadletters import bury
 from gateway.store.engine import Store
 from gateway.store.tables import deliveries, outbox, publications
+from normalizer.messages import DeadLetter
 
 Outcome = Literal["sent", "retry", "refused", "gave_up", "held"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from normalizer.messages import DeadLetter
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.engine import Store
 from gateway.store.tables import dead_letters
+from normalizer.messages import DeadLetter
 
 
 async def bury(connection: AsyncConnection, store: Store, letters: Sequence[DeadLetter]) -> list[DeadLetter]:

@@ -44,7 +44,9 @@ def test_whatever_is_encoded_comes_back(fields: dict[str, str]) -> None:
 
 @given(st.binary(max_size=300).filter(lambda b: b";" not in b))
 def test_the_standard_library_reads_the_same(encoded: bytes) -> None:
-    pairs = parse_qsl(encoded.decode("latin-1").encode("latin-1").decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    pairs = parse_qsl(
+        encoded.decode("latin-1").encode("latin-1").decode("latin-1"), keep_blank_values=True, encoding="latin-1"
+    )
     names = [name for name, _ in pairs if name]
     assert set(parse_fields(encoded)) == {n.encode("latin-1").decode("utf-8", "surrogateescape") for n in names}
 

@@ -289,8 +289,9 @@ async def test_one_event_that_cannot_be_handled_does_not_stop_the_others(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gateway.dispatcher import dispatcher as module
+    from gateway.dispatcher import rules
 
-    honest = module.decide
+    honest = rules.decide
 
     def choking(e: ComplaintEvent, *rest: Any) -> Any:
         if e.text == "choke":
@@ -343,3 +344,11 @@ async def test_two_dispatchers_with_the_same_events_open_each_case_once(bench: B
     assert len(opened) == len({c.number for c in opened}) == 300
     assert len(await bench.rows(outbox)) == 300
     assert await bench.rows(dead_letters) == []
+
+
+async def test_one_phone_over_two_carriers_is_one_sender(bench: Bench) -> None:
+    first = event("jalan rusak", channel=EventChannel("sms", "sms-telkomsel", "1"))
+    second = event("dan lampu mati", after=60, channel=EventChannel("sms", "sms-indosat", "1"))
+    await bench.take(first, second)
+    assert len(await bench.rows(cases)) == 1
+    assert [r.channel for r in await bench.rows(outbox, outbox.c.created_at)] == ["sms-telkomsel", "sms-indosat"]

@@ -99,7 +99,7 @@ class Site:
 
     async def events(self) -> list[ComplaintEvent]:
         """Every complaint event on the log, copies too, read by a group of its own."""
-        log = make_log(Settings(log=self.log_settings, topics=self.topics))
+        log = make_log(Settings.model_validate({"log": self.log_settings, "topics": self.topics}))
         await log.start()
         consumer = log.consumer(f"audit-{secrets.token_hex(4)}", [self.topics["complaints"]])
         events: list[ComplaintEvent] = []
@@ -145,5 +145,5 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 @pytest.fixture
 async def standin() -> AsyncIterator[StandIn]:
     """The telco."""
-    async with StandIn(SmsSettings(**KANNEL)) as server:
+    async with StandIn(SmsSettings.model_validate(KANNEL)) as server:
         yield server

@@ -6,16 +6,16 @@ import asyncio
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from channels.sms.standin import StandIn
 from channels.sms.settings import SmsSettings
+from channels.sms.standin import StandIn
 from gateway.cli import app
 from gateway.evidence import MEDIA_TYPE, KeptRequest
 from gateway.store.deadletters import bury
@@ -38,7 +38,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = f"sqlite+aiosqlite:///{folder}/gateway.db"
-        self.sections = {
+        self.sections: dict[str, dict[str, Any]] = {
             "server": {"port": free_port()},
             "log": {"path": str(folder / "log.db")},
             "store": {"url": self.url},
@@ -112,7 +112,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.chdir(tmp_path)
     return Desk(tmp_path)
 
@@ -181,7 +181,7 @@ def test_help_teaches(desk: Desk, arguments: list[str]) -> None:
 def test_a_wrong_setting_is_one_clear_line_and_status_2(
     desk: Desk, command: str, section: str, key: str, value: object, said: list[str]
 ) -> None:
-    desk.sections.setdefault(section, {})[key] = value  # type: ignore[index]
+    desk.sections.setdefault(section, {})[key] = value
     result = desk(command)
     assert result.exit_code == 2
     (line,) = result.stderr.strip().splitlines()
@@ -270,8 +270,8 @@ def test_replay_wants_to_know_which(desk: Desk, arguments: list[str]) -> None:
 
 def test_check_asks_every_part(desk: Desk) -> None:
     async def run() -> Result:
-        async with StandIn(SmsSettings(**KANNEL)) as standin:
-            desk.sections["channels.sms"] |= standin.overrides(standin.accounts[0])  # type: ignore[operator]
+        async with StandIn(SmsSettings.model_validate(KANNEL)) as standin:
+            desk.sections["channels.sms"] |= standin.overrides(standin.accounts[0])
             return await asyncio.to_thread(desk, "check")
 
     result = asyncio.run(run())
@@ -287,7 +287,7 @@ def test_a_port_that_is_taken_is_told(desk: Desk) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        desk.sections["server"]["port"] = taken.getsockname()[1]  # type: ignore[index]
+        desk.sections["server"]["port"] = taken.getsockname()[1]
         result = desk("run")
     assert result.exit_code == 1
     assert "cannot start" in result.stderr

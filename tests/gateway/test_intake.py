@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
-from hypothesis import HealthCheck, given, settings as hypothesis_settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -297,7 +298,9 @@ async def test_a_request_that_cannot_be_parsed_is_not_quoted_in_the_log(
 ) -> None:
     host, port = intake.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(b"GET /webhooks/sms?from=%2B6281234567890&text=" + b"rahasia" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    writer.write(
+        b"GET /webhooks/sms?from=%2B6281234567890&text=" + b"rahasia" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+    )
     await writer.drain()
     assert b" 400 " in await reader.readline()
     writer.close()
@@ -306,7 +309,9 @@ async def test_a_request_that_cannot_be_parsed_is_not_quoted_in_the_log(
     assert "6281234567890" not in caplog.text
 
 
-async def test_a_malformed_call_that_is_sent_again_is_one_dead_letter(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+async def test_a_malformed_call_that_is_sent_again_is_one_dead_letter(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
     async with running(settings(tmp_path)) as whole:
         said = set()
         for _ in range(3):
@@ -314,7 +319,9 @@ async def test_a_malformed_call_that_is_sent_again_is_one_dead_letter(tmp_path: 
                 assert answer.status == 400
                 said.add((await answer.json())["error"]["dead_letter"])
         await whole.until(lambda rows: bool(rows), dead_letters)
-        async with http.post(whole.webhook(), data={"token": TOKEN, "from": "+6281234567890", "text": "x y z"}) as answer:
+        async with http.post(
+            whole.webhook(), data={"token": TOKEN, "from": "+6281234567890", "text": "x y z"}
+        ) as answer:
             assert answer.status == 200
         await whole.until(lambda rows: bool(rows), cases)
         (letter,) = await whole.rows(dead_letters)

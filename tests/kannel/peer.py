@@ -153,7 +153,7 @@ class Kannel:
     async def holds(self, n: int, *, timeout: float = 15.0) -> None:
         """Wait until ``n`` messages and replies are still to be handed on. Raises :class:`TimeoutError`."""
         async with asyncio.timeout(timeout):
-            while len(self.stored) != n:  # noqa: ASYNC110 (a directory tells nobody)
+            while len(self.stored) != n:
                 await asyncio.sleep(0.02)
 
     @property

@@ -15,6 +15,7 @@ from aiohttp import web
 from channels.base import Capability, Channel
 from channels.http import HttpClient
 from config.settings import Settings
+from gateway.api import Api
 from gateway.channelset import ChannelConfig
 from gateway.delivery.deliverer import Deliverer
 from gateway.dispatcher.dispatcher import Dispatcher
@@ -209,6 +210,7 @@ class Gateway:
         if self.takes_in:
             self._doors = self._make_doors()
             add_doors(app, self._doors.items())
+            Api(self.settings, self.store).add_to(app)
         if self._extend is not None:
             self._extend(app)
         add_not_found(app)

@@ -7,9 +7,6 @@ from typing import Any
 
 from config.settings import Log, Settings
 from gateway.eventlog.base import EventLog
-from gateway.eventlog.kafka import KafkaLog
-from gateway.eventlog.kafka_cluster import Cluster, Topic
-from gateway.eventlog.spool import SpooledLog
 from gateway.eventlog.sqlite import SqliteLog
 
 
@@ -21,6 +18,16 @@ def make_log(settings: Settings) -> EventLog:
     log = settings.log
     if log.backend == "sqlite":
         return SqliteLog(log.path, retention_seconds=log.retention)
+    return _kafka(settings)
+
+
+def _kafka(settings: Settings) -> EventLog:
+    # Imported only where it is used: the embedded gateway starts faster and smaller without aiokafka.
+    from gateway.eventlog.kafka import KafkaLog
+    from gateway.eventlog.kafka_cluster import Cluster, Topic
+    from gateway.eventlog.spool import SpooledLog
+
+    log = settings.log
     topic = Topic(partitions=log.partitions, retention_seconds=log.retention)
     names: dict[str, str] = settings.topics.model_dump()
     kafka = KafkaLog(

@@ -56,7 +56,7 @@ async def _revision(connection: AsyncConnection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
-    # Imported only where there is something to do: alembic costs a start some 150 ms.
+    # Imported only where there is something to do: most starts find the schema as it should be.
     from alembic import command
     from alembic.config import Config
 

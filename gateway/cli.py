@@ -84,7 +84,7 @@ def run(
     settings, channels = _read(config)
     configure(settings.logging, settings.zone, sys.stderr)
     # What is there now stays for good, and each message makes hundreds of short-lived objects: looking for garbage
-    # among them at Python's usual pace takes a tenth of the intake's time.
+    # among them at Python's usual pace takes a good part of the intake's time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:

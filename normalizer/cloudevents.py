@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -34,6 +35,7 @@ DELIVERY_TYPES: dict[DeliveryOutcome, str] = {
 }
 
 Headers = tuple[tuple[str, bytes], ...]
+_encoder = msgspec.json.Encoder()
 Message = ComplaintEvent | CaseEvent | CaseUpdate | DeliveryEvent | DeadLetter
 
 
@@ -62,11 +64,17 @@ def headers(message: Message, source: str) -> Headers:
     pairs = (
         *_FIXED,
         ("ce_id", message.id.encode()),
-        ("ce_type", kind.encode()),
-        ("ce_source", source.encode()),
-        ("ce_time", at.isoformat().replace("+00:00", "Z").encode()),
+        *_repeated(kind, source),
+        # A JSON string of RFC 3339; the quotes go.
+        ("ce_time", _encoder.encode(at)[1:-1]),
     )
     return (*pairs, ("ce_subject", subject.encode())) if subject else pairs
+
+
+@lru_cache(maxsize=64)
+def _repeated(kind: str, source: str) -> Headers:
+    """What the headers of every message of a kind have in common."""
+    return ("ce_type", kind.encode()), ("ce_source", source.encode())
 
 
 def read(headers: Iterable[tuple[str, bytes]]) -> Attributes:

@@ -16,7 +16,7 @@ import msgspec
 from normalizer import privacy
 from normalizer.event import Intent, Privacy
 from normalizer.text import fold, readable
-from normalizer.tracking import find
+from normalizer.tracking import find, worth_reading
 from normalizer.words import WORDS, IntentWords
 
 __all__ = ["Grammar", "IntentWords", "Reading", "classify"]
@@ -88,6 +88,8 @@ class Grammar:
         self._asking = frozenset(map(str.lower, words.asking))
         self._report = frozenset(map(str.lower, words.report))
         self._state = frozenset(map(str.lower, words.state))
+        in_front = (privacy.FRONT, self._new_case, self._status)
+        self._in_front = re.compile("|".join(pattern.pattern for pattern in in_front), re.IGNORECASE)
         self._known = self._asking | self._report | self._state | frozenset(map(str.lower, words.filler))
 
     def read(self, text: str, subject: str = "") -> Reading:
@@ -119,6 +121,22 @@ class Grammar:
         )
 
     def _read(self, text: str) -> Reading:
+        return Reading(intent="complaint", body=text) if self._is_plain(text) else self._read_closely(text)
+
+    def _is_plain(self, text: str) -> bool:
+        """Whether this is what most messages are: too long for a command, with nothing in front and no number."""
+        word = _WORD.match(text)
+        return (
+            word is not None
+            and len(text) > _SHORT
+            and self._in_front.match(text) is None
+            and word[0].casefold() not in self._regions
+            and "@" not in text
+            and "#" not in text
+            and not worth_reading(readable(text))
+        )
+
+    def _read_closely(self, text: str) -> Reading:
         wishes, region, new_case = privacy.NONE, "", False
         at = _end(_SKIPPED, text, 0)
         while True:

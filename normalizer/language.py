@@ -8,6 +8,8 @@ Javanese and Sundanese borrow from Indonesian count as shared, so that they neve
 
 from __future__ import annotations
 
+import struct
+
 from normalizer.event import Language
 
 MAX_LENGTH = 20_000
@@ -82,13 +84,14 @@ _ENDINGS: dict[Language, str] = {
     "su": "eun una ana",
 }
 _ACCENTS = str.maketrans("éèêÉÈÊ", "eeeeee")
-# What is no letter parts words; a table and split() take half the time of a pattern.
-_BLANKS = {code: " " for code in range(128) if not (chr(code).isalpha() or chr(code) == "'")}
+# What is no letter parts words. On bytes a table and split() take a third of the time of a table on text.
+_BLANKS = "".join(chr(code) if chr(code).isalpha() or chr(code) == "'" else " " for code in range(128))
+_ASCII_BLANKS = _BLANKS.lower().encode().ljust(256)
 
 
 # Four counters in one integer, so that a whole text is added up in one go.
 _BITS = 16
-_MASK = (1 << _BITS) - 1
+_COUNTERS = struct.Struct(f"<{len(_LANGUAGES)}H")
 
 
 class _Points(dict[str, int]):
@@ -119,13 +122,15 @@ def detect(text: str) -> Language:
 
     Looks at the first 20,000 characters.
     """
-    text = text[:MAX_LENGTH].lower()
-    if not text.isascii():
-        text = text.translate(_ACCENTS)
-    total = sum(map(_POINTS.__getitem__, text.translate(_BLANKS).split()))
+    text = text[:MAX_LENGTH]
+    if text.isascii():
+        text = text.encode().translate(_ASCII_BLANKS).decode()
+    else:
+        text = text.lower().translate(_ACCENTS).translate(_BLANKS)
+    total = sum(map(_POINTS.__getitem__, text.split()))
     if not total:
         return ""
-    scores = [total >> (at * _BITS) & _MASK for at in range(len(_LANGUAGES))]
+    scores = _COUNTERS.unpack(total.to_bytes(_COUNTERS.size, "little"))
     best = max(scores)
     language = _LANGUAGES[scores.index(best)]
     return language if best >= _ENOUGH[language] else ""

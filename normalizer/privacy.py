@@ -32,7 +32,7 @@ class Front(msgspec.Struct, frozen=True):
 
 # "Rahasia umum" and its like speak of secrets; they ask for none.
 _IDIOM = "umum|publik|lagi|dapur|negara|bank|dagang|jabatan|perusahaan|pribadi|kecil|besar|medis|keluarga|alam"
-_FRONT = re.compile(
+FRONT = re.compile(
     rf"(?P<anonymous>an[o0]n[i1l|]m|anonymous)(?![^\W_])"
     rf"|(?P<confidential>rahas[i1l|]a|confidential)(?![^\W_])(?!\s+(?:{_IDIOM})\b)",
     re.IGNORECASE,
@@ -44,7 +44,7 @@ _BEFORE_FRONT = re.compile(r"(?:[@#]\w+|[\W_])*")
 def front(text: str, start: int = 0) -> Front | None:
     """The words ``ANONIM`` and ``RAHASIA`` at ``start``, in either order; ``None`` where there are none."""
     privacy, end = NONE, start
-    while match := _FRONT.match(text, end):
+    while match := FRONT.match(text, end):
         privacy = either(privacy, ANONYMOUS if match.lastgroup == "anonymous" else CONFIDENTIAL)
         end = _end(_BETWEEN, text, match.end())
     return None if privacy == NONE else Front(privacy, end)
@@ -53,7 +53,10 @@ def front(text: str, start: int = 0) -> Front | None:
 def read(text: str) -> Privacy:
     """The wishes that a text utters, in front or in plain words, in Indonesian or English."""
     text = readable(text).lower()
-    if _HINT.search(text) is None:
+    for stem in _STEMS:
+        if stem in text:
+            break
+    else:
         return NONE
     words = front(text, _end(_BEFORE_FRONT, text, 0))
     wishes = words.privacy if words else NONE
@@ -87,7 +90,6 @@ _STEMS = (
     *("nama saya", "nama sy", "nama kami", "namaku", "tanpa", "umumkan", "sebar", "secret", "confid", "private"),
     *("name", "identity", "disclose", "reveal"),
 )
-_HINT = re.compile("|".join(map(re.escape, _STEMS)))
 _WORD = re.compile(r"[a-z']+|[.,;!?()]")
 
 _SAME = {

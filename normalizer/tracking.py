@@ -90,8 +90,11 @@ class Found(msgspec.Struct, frozen=True):
     rest: str = ""
 
 
-# Most messages hold no eight digits close together: one pass over the text tells.
+# Most messages hold no eight digits close together. In ASCII a table tells, in a quarter of the time of the pattern:
+# what may stand between digits goes, digits and what looks like one become zeros, the rest becomes something else.
 _WORTH_READING = re.compile(r"\d(?:[\s.,)\-_]{0,5}[0-9OoIl|]){7}")
+_BETWEEN_DIGITS = bytes(code for code in range(128) if chr(code).isspace() or chr(code) in ".,)-_")
+_ZEROS = bytes(ord("0" if chr(code) in "0123456789OoIl|" else "x") for code in range(256))
 
 # Every repeat is bounded or anchored, so that no text makes the reading slow.
 _LINK = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}/\S*|[^\s@]{1,64}@\S+")
@@ -130,6 +133,13 @@ _LABEL_AFTER = re.compile(
 )
 
 
+def worth_reading(text: str) -> bool:
+    """Whether a readable text holds digits enough for :func:`find` to find any."""
+    if text.isascii() and b"0" * 8 not in text.encode().translate(_ZEROS, _BETWEEN_DIGITS):
+        return False
+    return _WORTH_READING.search(text) is not None
+
+
 def find(text: str, *, meant: bool = False) -> Found:
     """Read the numbers a person typed: through blanks, dots, hyphens, look-alikes, full-width and keycap digits.
 
@@ -138,7 +148,7 @@ def find(text: str, *, meant: bool = False) -> Found:
     nothing but the number: then amounts and decimals are read as numbers with dots in them.
     """
     text = readable(text)
-    if _WORTH_READING.search(text) is None:
+    if not worth_reading(text):
         return Found(rest=text)
     quiet = text
     if "@" in text or "/" in text or "www" in text:

@@ -22,7 +22,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from gateway.eventlog.base import LogUnavailable, Record, RecordRefused
-from gateway.eventlog.kafka_cluster import Cluster, Topic, ensure_topics
+from gateway.eventlog.kafka_cluster import Cluster, Topic, complete, ensure_topics
 from gateway.eventlog.kafka_consumer import KafkaConsumer
 from gateway.eventlog.kafka_producer import MAX_BATCH_BYTES, Link, size_of
 
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 2.0
 IDLE_SECONDS = 5.0
-MISSING_SECONDS = 30.0
+FIRST_MISSING, LONGEST_MISSING = 0.5, 30.0
 
 
 class KafkaLog:
@@ -72,7 +72,8 @@ class KafkaLog:
         """Begin to connect; returns when the first attempt has succeeded or failed, or takes long."""
         self._supervisor = asyncio.create_task(self._supervise(), name="kafka-producer")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._tried.wait(), self._cluster.timeout)
+            async with asyncio.timeout(self._cluster.timeout):
+                await self._tried.wait()
 
     async def close(self) -> None:
         """Finish the appends under way, leave every group, close the connections."""
@@ -125,7 +126,10 @@ class KafkaLog:
 
     def ready(self) -> tuple[bool, str]:
         """Whether a producer is connected; it is looked after every few seconds while nothing is appended."""
-        return self._link is not None, self._trouble
+        link = self._link
+        if link is not None and link.broken.done():
+            return False, link.broken.result()
+        return link is not None, self._trouble
 
     async def _supervise(self) -> None:
         """Hold a working link, for ever."""
@@ -148,7 +152,7 @@ class KafkaLog:
             finally:
                 self._link = None
                 if link is not None:
-                    await link.drop()
+                    await complete(link.drop())
             self._trouble = reason
             self._tried.set()
             await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
@@ -161,28 +165,41 @@ class KafkaLog:
             try:
                 await link.connect()
             except BaseException:
-                await link.drop()
+                await complete(link.drop())
                 raise
         self._link = link
         self.links += 1
-        missing = sorted(set(self._topics) - set(partitions))
-        self._trouble = f"missing topics: {', '.join(missing)}" if missing else ""
-        log.info("log.kafka.producer_connected", link=self.links, missing=missing)
+        self._tell_missing(link)
+        log.info("log.kafka.producer_connected", link=self.links)
         return link
 
     async def _watch(self, link: Link) -> str:
         """Wait until the link is of no use any more; returns why."""
         loop = asyncio.get_running_loop()
-        made = loop.time()
+        backoff = FIRST_MISSING
         while True:
-            await asyncio.wait([link.broken], timeout=IDLE_SECONDS)
+            await asyncio.wait([link.broken], timeout=backoff if self._missing(link) else IDLE_SECONDS)
             if link.broken.done():
                 return link.broken.result()
-            if self._trouble and loop.time() - made > MISSING_SECONDS:
-                return self._trouble
-            if loop.time() - link.confirmed_at > IDLE_SECONDS:
-                with contextlib.suppress(TimeoutError):
+            try:
+                if self._missing(link):
+                    backoff = min(backoff * 2, LONGEST_MISSING)
+                    await self._look_for_topics(link)
+                elif loop.time() - link.confirmed_at > IDLE_SECONDS:
                     async with asyncio.timeout(self._cluster.timeout):
-                        if await link.alive():
-                            continue
-                return "no broker answers"
+                        if not await link.alive():
+                            return "no broker answers"
+            except (KafkaError, OSError) as error:
+                return type(error).__name__
+
+    async def _look_for_topics(self, link: Link) -> None:
+        async with asyncio.timeout(self._cluster.timeout * 2):
+            link.learn(await ensure_topics(self._cluster, self._topics, replication_factor=self._replication_factor))
+        self._tell_missing(link)
+
+    def _missing(self, link: Link) -> list[str]:
+        return sorted(topic for topic in self._topics if not link.has(topic))
+
+    def _tell_missing(self, link: Link) -> None:
+        missing = self._missing(link)
+        self._trouble = f"missing topics: {', '.join(missing)}" if missing else ""

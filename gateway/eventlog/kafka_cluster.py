@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import msgspec
@@ -63,7 +63,7 @@ async def ensure_topics(cluster: Cluster, topics: Mapping[str, Topic], *, replic
             found |= await _led(admin, list(missing))
         return {name: len(found[name]) for name in topics if name in found}
     finally:
-        await admin.close()
+        await complete(admin.close())
 
 
 async def has_member(cluster: Cluster, group: str, client_id: str) -> bool:
@@ -74,7 +74,20 @@ async def has_member(cluster: Cluster, group: str, client_id: str) -> bool:
         (described,) = await admin.describe_consumer_groups([group])
         return any(member[1] == client_id for one in described.groups for member in one[5])
     finally:
-        await admin.close()
+        await complete(admin.close())
+
+
+async def complete(work: Coroutine[Any, Any, None]) -> None:
+    """Run a client's end to its own end, also when cancelled meanwhile, and be cancelled after it.
+
+    Half closed, aiokafka's clients leave tasks behind; and their ``close`` swallows a cancellation that meets it.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, Topic], replication_factor: int) -> None:

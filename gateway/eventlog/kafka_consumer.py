@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from gateway.eventlog.base import LogUnavailable, Record, Taken
-from gateway.eventlog.kafka_cluster import Cluster, has_member
+from gateway.eventlog.kafka_cluster import Cluster, complete, has_member
 
 log = structlog.get_logger(__name__)
 
@@ -145,7 +145,8 @@ class KafkaConsumer:
         if self._fetched:
             self._settled.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._settled.wait(), SETTLE_SECONDS)
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await self._settled.wait()
         with contextlib.suppress(LogUnavailable):
             await self._commit()
         self.revoked()
@@ -221,7 +222,7 @@ class KafkaConsumer:
                 self._member = None
                 self._joined.clear()
                 self.revoked()
-                await member.leave()
+                await complete(member.leave())
             await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             backoff = min(backoff * 2, LONGEST_BACKOFF)
 

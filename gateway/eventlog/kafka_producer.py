@@ -76,7 +76,8 @@ class Link:
 
     def __init__(self, cluster: Cluster, partitions: Mapping[str, int], *, timeout: float) -> None:
         self._timeout = timeout
-        self._lanes = {topic: [Lane(topic, n) for n in range(count)] for topic, count in partitions.items()}
+        self._lanes: dict[str, list[Lane]] = {}
+        self.learn(partitions)
         self._loop = asyncio.get_running_loop()
         self._producer = _Producer(
             **cluster.options(),
@@ -94,8 +95,14 @@ class Link:
         """Raises :class:`KafkaError` or :class:`OSError` where no broker answers."""
         await self._producer.start()
 
+    def learn(self, partitions: Mapping[str, int]) -> None:
+        """Take note of topics that are there now; a known one keeps its number of partitions."""
+        for topic, count in partitions.items():
+            if topic not in self._lanes:
+                self._lanes[topic] = [Lane(topic, n) for n in range(count)]
+
     def has(self, topic: str) -> bool:
-        """Whether the topic was there when this link was made."""
+        """Whether the topic was there when it was last looked for."""
         return topic in self._lanes
 
     def append(self, records: Sequence[Record]) -> asyncio.Future[None]:

@@ -270,7 +270,8 @@ class SpooledLog:
     async def _look_for_orphans(self) -> None:
         """Wait until there is something to drain; meanwhile see now and then what dead processes left."""
         try:
-            await asyncio.wait_for(self._wake.wait(), ORPHANS_SECONDS)
+            async with asyncio.timeout(ORPHANS_SECONDS):
+                await self._wake.wait()
         except TimeoutError:
             await self._take_spools()
             if self._orphans:

@@ -57,6 +57,11 @@ class Broker:
         settings = SETTINGS.format(port=self.port, controller=controller, data=folder / "data")
         self._settings.write_text(settings, encoding="utf-8")
 
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start the broker, or start it again, and wait until it takes connections."""
         if not (self._folder / "data" / "meta.properties").exists():

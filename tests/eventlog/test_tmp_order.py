@@ -1,0 +1,168 @@
+"""The spool's order and completeness under any interleaving of appends, confirmations and outages."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.eventlog import spool as spool_module
+from gateway.eventlog.base import LogUnavailable, Record
+from gateway.eventlog.kafka import KafkaLog
+from gateway.eventlog.spool import SpooledLog
+from tests.eventlog.backends import first_times, record, until
+
+TOPIC = "t"
+
+
+@dataclass
+class Append:
+    """A sender says the next thing, without waiting for the last."""
+
+    key: int
+
+
+@dataclass
+class Confirm:
+    """Kafka confirms the oldest appends."""
+
+    count: int
+
+
+@dataclass
+class Break:
+    """Kafka goes away; of the appends under way, some became durable unseen."""
+
+    durable: int
+
+
+@dataclass
+class Mend:
+    """Kafka comes back."""
+
+
+@dataclass
+class Tick:
+    """Time passes: a loop's turn, or what an fsync takes."""
+
+    seconds: float
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.builds(Append, st.integers(0, 2)),
+        st.builds(Append, st.integers(0, 2)),
+        st.builds(Confirm, st.integers(1, 4)),
+        st.builds(Break, st.integers(0, 3)),
+        st.builds(Mend),
+        st.builds(Tick, st.sampled_from([0.0, 0.0, 0.0, 0.001, 0.005])),
+    ),
+    max_size=60,
+)
+
+
+class ScriptedKafka:
+    """A Kafka whose every answer is given by the test."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.up = True
+        self.willing = False
+        self._pending: list[tuple[Sequence[Record], asyncio.Future[None]]] = []
+
+    async def start(self) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+    def ready(self) -> tuple[bool, str]:
+        return self.up, "" if self.up else "away"
+
+    async def append(self, records: Sequence[Record]) -> None:
+        await self.submit(records)
+
+    def submit(self, records: Sequence[Record]) -> asyncio.Future[None]:
+        if not self.up:
+            raise LogUnavailable("away")
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append((records, future))
+        if self.willing:
+            self.confirm(len(self._pending))
+        return future
+
+    def confirm(self, count: int) -> None:
+        for _ in range(min(count, len(self._pending))):
+            records, future = self._pending.pop(0)
+            self.records += records
+            future.set_result(None)
+
+    def go_away(self, durable: int) -> None:
+        self.up = False
+        for records, _ in self._pending[:durable]:
+            self.records += records
+        pending, self._pending = self._pending, []
+        for _, future in pending:
+            future.set_exception(LogUnavailable("no confirmation"))
+
+
+async def play(steps: Sequence[object], folder: Path) -> tuple[list[Record], list[str]]:
+    """Run the script; returns what is in Kafka at the end and what was acknowledged."""
+    kafka = ScriptedKafka()
+    log = SpooledLog(cast("KafkaLog", kafka), folder / "log.db", max_bytes=10**9)
+    await log.start()
+    said: dict[int, int] = {}
+    acknowledged: list[str] = []
+
+    async def append(key: int, value: str) -> None:
+        await log.append([record(TOPIC, key, value)])
+        acknowledged.append(value)
+
+    async with asyncio.TaskGroup() as tasks:
+        for step in steps:
+            match step:
+                case Append(key):
+                    number = said[key] = said.get(key, -1) + 1
+                    tasks.create_task(append(key, f"{key}-{number}"))
+                case Confirm(count):
+                    kafka.confirm(count)
+                case Break(durable):
+                    kafka.go_away(durable)
+                case Mend():
+                    kafka.up = True
+                case Tick(seconds):
+                    await asyncio.sleep(seconds)
+        kafka.up = kafka.willing = True
+        kafka.confirm(10**6)
+    await until(lambda: log.ready() == (True, ""))
+    assert log.depth == 0
+    await log.close()
+    assert len(acknowledged) == sum(number + 1 for number in said.values())
+    return kafka.records, acknowledged
+
+
+@settings(max_examples=3000)
+@given(STEPS)
+def test_every_senders_words_arrive_in_order(steps: list[Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(spool_module, "FIRST_BACKOFF", 0.001)
+        patch.setattr(spool_module, "LONGEST_BACKOFF", 0.002)
+        arrived, acknowledged = asyncio.run(play(steps, Path(folder)))
+    assert {one.value.decode() for one in arrived} == set(acknowledged)
+    for key, said in grouped(arrived).items():
+        once = first_times(said)
+        assert once == [f"{key}-{n}" for n in range(len(once))]
+
+
+def grouped(records: Sequence[Record]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in records:
+        found.setdefault(one.key.decode(), []).append(one.value.decode())
+    return found

@@ -87,6 +87,9 @@ def run(
     # among them at Python's usual pace takes a good part of the intake's time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    # The log's writer needs the interpreter a few times for each commit, and a busy loop lets go of it only when
+    # asked: at the usual 5 ms the loop runs dry while the writer waits its turn.
+    sys.setswitchinterval(0.0005)
     try:
         if sandbox:
             from gateway.sandbox.run import run_with_sandbox

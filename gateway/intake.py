@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from channels.base import Channel, InboundMessage, Request
@@ -92,7 +92,7 @@ class Door:
     async def _take(self, http: web.Request, *, receipts: bool) -> web.Response:
         channel = self._channel
         try:
-            request = await self._read(http)
+            request = _request(http, await self._body(http))
             channel.verify(request)
         except ChannelError as error:
             return self._refused(error)
@@ -120,44 +120,32 @@ class Door:
             )
         return records
 
-    async def _read(self, http: web.Request) -> Request:
-        """The whole request, within the bounds of size and time."""
-        body = await self._body(http) if http.can_read_body else b""
-        target = http.raw_path
-        query = target.partition("?")[2]
-        return Request(
-            method=http.method,
-            target=target,
-            query=parse_fields(query) if query else {},
-            headers=http.headers,
-            body=body,
-            content_type=http.content_type if body else "",
-            remote=http.remote or "",
-        )
-
     async def _body(self, http: web.Request) -> bytes:
-        if (http.content_length or 0) > self._max_body:
-            raise TooLarge(f"the body is over {self._max_body} bytes")
+        """The whole body, within the bounds of size and time."""
+        content = http.content
         try:
-            if http.content.is_eof():
-                # The whole body came with the headers, as a short message's does: nothing to wait for.
-                return await self._chunks(http)
-            async with asyncio.timeout(self._timeout):
-                return await self._chunks(http)
+            if content.is_eof():
+                # It came with the headers, as a short message's does: nothing to wait for.
+                body = content.read_nowait()
+            elif (http.content_length or 0) > self._max_body:
+                raise TooLarge(f"the body is over {self._max_body} bytes")
+            else:
+                async with asyncio.timeout(self._timeout):
+                    body = await self._chunks(content)
         except TimeoutError as error:
             raise Malformed("the body did not come in time", reason="slow_body") from error
         except (HttpProcessingError, aiohttp.ClientPayloadError) as error:
             raise Malformed("the body is not what its headers say", reason="bad_body") from error
-
-    async def _chunks(self, http: web.Request) -> bytes:
-        body = await http.content.readany()
-        while not http.content.at_eof():
-            # Counted as it comes, after any decompression: no header is believed.
-            if len(body) > self._max_body:
-                break
-            body += await http.content.readany()
+        # Counted after any decompression: no header is believed.
         if len(body) > self._max_body:
             raise TooLarge(f"the body is over {self._max_body} bytes")
+        return body
+
+    async def _chunks(self, content: StreamReader) -> bytes:
+        """The body as it comes, not much further than its bound."""
+        body = await content.readany()
+        while not content.at_eof() and len(body) <= self._max_body:
+            body += await content.readany()
         return body
 
     async def _malformed(self, request: Request, error: Malformed, *, receipts: bool) -> web.Response:
@@ -191,3 +179,18 @@ class Door:
             "the message cannot be made durable now, send it again",
             headers={"Retry-After": RETRY_AFTER},
         )
+
+
+def _request(http: web.Request, body: bytes) -> Request:
+    """The request as channels see it."""
+    target = http.raw_path
+    query = target.partition("?")[2]
+    return Request(
+        method=http.method,
+        target=target,
+        query=parse_fields(query) if query else {},
+        headers=http.headers,
+        body=body,
+        content_type=http.content_type if body else "",
+        remote=http.remote or "",
+    )

@@ -18,8 +18,9 @@ from channels.base import InboundKind, InboundMessage
 
 _SIZE = 16
 _encoder = msgspec.json.Encoder()
-_EVENT = b"lapor.event.v1"
-_CONTENT = b"lapor.content.v1"
+# Begun hashes, one a purpose; a copy takes half the time of a new one.
+_EVENT = hashlib.blake2b(digest_size=_SIZE, person=b"lapor.event.v1")
+_CONTENT = hashlib.blake2b(digest_size=_SIZE, person=b"lapor.content.v1")
 _SENDER = b"lapor.sender.v1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -56,7 +57,12 @@ def sender_key(secret: bytes, channel_type: str, address: str) -> str:
 
     ``secret`` has at most 64 bytes (BLAKE2b's key).
     """
-    return hashlib.blake2b(_framed((channel_type, address)), digest_size=_SIZE, key=secret, person=_SENDER).hexdigest()
+    return _hash(_keyed(secret), (channel_type, address))
+
+
+@lru_cache(maxsize=16)
+def _keyed(secret: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=_SIZE, key=secret, person=_SENDER)
 
 
 def fingerprint(message: InboundMessage) -> str:
@@ -73,8 +79,10 @@ def fingerprint(message: InboundMessage) -> str:
     return _hash(_CONTENT, fields)
 
 
-def _hash(purpose: bytes, fields: Sequence[str]) -> str:
-    return hashlib.blake2b(_framed(fields), digest_size=_SIZE, person=purpose).hexdigest()
+def _hash(begun: hashlib.blake2b, fields: Sequence[str]) -> str:
+    digest = begun.copy()
+    digest.update(_framed(fields))
+    return digest.hexdigest()
 
 
 def _framed(fields: Sequence[str]) -> bytes:

@@ -9,10 +9,13 @@ Javanese and Sundanese borrow from Indonesian count as shared, so that they neve
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 
 from normalizer.event import Language
 
 MAX_LENGTH = 20_000
+MAX_REMEMBERED, MAX_WORD = 50_000, 24
+"""Bounds of the words that are remembered, and of each one's letters."""
 _ENOUGH = {"id": 2, "en": 3, "jv": 3, "su": 3}
 """Points without which nothing is said. For a language that is not the default one word is too few ("HELP")."""
 
@@ -95,10 +98,13 @@ _COUNTERS = struct.Struct(f"<{len(_LANGUAGES)}H")
 
 
 class _Points(dict[str, int]):
-    """The points of each word; a word that is not listed is judged by its ending."""
+    """The points of each word; a word that is not listed is judged by its ending, and remembered."""
 
     def __missing__(self, word: str) -> int:
-        return _BY_ENDING.get(word[-3:], 0) if len(word) > 4 else 0
+        points = _BY_ENDING.get(word[-3:], 0) if len(word) > 4 else 0
+        if len(self) < MAX_REMEMBERED and len(word) <= MAX_WORD:
+            self[word] = points
+        return points
 
 
 def _points() -> _Points:
@@ -122,12 +128,20 @@ def detect(text: str) -> Language:
 
     Looks at the first 20,000 characters.
     """
+    return spoken(words(text))
+
+
+def words(text: str) -> list[str]:
+    """The words of the first 20,000 characters of a text: lower case, letters and apostrophes alone, no accents."""
     text = text[:MAX_LENGTH]
     if text.isascii():
-        text = text.encode().translate(_ASCII_BLANKS).decode()
-    else:
-        text = text.lower().translate(_ACCENTS).translate(_BLANKS)
-    total = sum(map(_POINTS.__getitem__, text.split()))
+        return text.encode().translate(_ASCII_BLANKS).decode().split()
+    return text.lower().translate(_ACCENTS).translate(_BLANKS).split()
+
+
+def spoken(words: Iterable[str]) -> Language:
+    """What :func:`detect` tells of a text with these words."""
+    total = sum(map(_POINTS.__getitem__, words))
     if not total:
         return ""
     scores = _COUNTERS.unpack(total.to_bytes(_COUNTERS.size, "little"))

@@ -160,8 +160,11 @@ class Normalizer:
         text = clean(typed)
         subject = line(subject)
         reading = self._grammar.read(text, subject)
-        wishes = privacy.either(reading.privacy, privacy.read(reading.body))
-        spoken = language.detect(text)
+        words = language.words(text)
+        # The words are those of the body where nothing stands in front and nothing had to be made readable.
+        plain = reading.body == text and text.isascii()
+        wishes = privacy.either(reading.privacy, privacy.read(reading.body, words if plain else ()))
+        spoken = language.spoken(words)
         if subject:
             wishes = privacy.either(wishes, privacy.read(subject))
             spoken = spoken or language.detect(subject)

@@ -11,11 +11,15 @@ Plain words are read in two steps: each word takes its canonical form (``jgn`` i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
 from normalizer.event import NO_WISHES, Privacy
 from normalizer.text import readable
+
+MAX_REMEMBERED, MAX_WORD = 50_000, 24
+"""Bounds of the words that are remembered, and of each one's letters."""
 
 NONE = NO_WISHES
 ANONYMOUS = Privacy(anonymous=True)
@@ -50,16 +54,24 @@ def front(text: str, start: int = 0) -> Front | None:
     return None if privacy == NONE else Front(privacy, end)
 
 
-def read(text: str) -> Privacy:
-    """The wishes that a text utters, in front or in plain words, in Indonesian or English."""
+def read(text: str, words: Sequence[str] = ()) -> Privacy:
+    """The wishes that a text utters, in front or in plain words, in Indonesian or English.
+
+    ``words`` are all the words of an ASCII text, in lower case, where the caller has them: those of texts without
+    a wish are remembered, and a text of such words alone need not be searched for each stem again.
+    """
     text = readable(text).lower()
+    if words and _HARMLESS.issuperset(words) and "an0n" not in text:
+        return NONE
     for stem in _STEMS:
         if stem in text:
             break
     else:
+        if words and len(_HARMLESS) < MAX_REMEMBERED and not any(half in text for half in _HALVES):
+            _HARMLESS.update(word for word in words if len(word) <= MAX_WORD)
         return NONE
-    words = front(text, _end(_BEFORE_FRONT, text, 0))
-    wishes = words.privacy if words else NONE
+    ahead = front(text, _end(_BEFORE_FRONT, text, 0))
+    wishes = ahead.privacy if ahead else NONE
     canonical = " ".join(_CANONICAL.get(word, word) for word in _WORD.findall(text))
     for rule, wish in _RULES:
         uttered = list(rule.finditer(canonical))
@@ -90,6 +102,9 @@ _STEMS = (
     *("nama saya", "nama sy", "nama kami", "namaku", "tanpa", "umumkan", "sebar", "secret", "confid", "private"),
     *("name", "identity", "disclose", "reveal"),
 )
+# A word with one of these may be half of a stem of two words, so it is never harmless.
+_HALVES = ("usah", "nama")
+_HARMLESS: set[str] = set()
 _WORD = re.compile(r"[a-z']+|[.,;!?()]")
 
 _SAME = {

@@ -24,7 +24,7 @@ from aiokafka.errors import KafkaError
 from gateway.eventlog.base import LogUnavailable, Record, RecordRefused
 from gateway.eventlog.kafka_cluster import Cluster, Topic, complete, ensure_topics
 from gateway.eventlog.kafka_consumer import KafkaConsumer
-from gateway.eventlog.kafka_producer import MAX_BATCH_BYTES, Link, size_of
+from gateway.eventlog.kafka_producer import MAX_RECORD_BYTES, Link
 
 log = structlog.get_logger(__name__)
 
@@ -106,8 +106,8 @@ class KafkaLog:
                 if record.topic in self._topics:
                     raise LogUnavailable(f"the topic {record.topic} is missing")
                 raise RecordRefused(f"the topic {record.topic} is not among this log's topics")
-            if size_of(record) > MAX_BATCH_BYTES:
-                raise RecordRefused(f"the record is larger than {MAX_BATCH_BYTES} bytes")
+            if len(record.key) + len(record.value) > MAX_RECORD_BYTES:
+                raise RecordRefused(f"the record is larger than {MAX_RECORD_BYTES} bytes")
         return link.append(records)
 
     def consumer(self, group: str, topics: Sequence[str]) -> KafkaConsumer:

@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 
 # Under the brokers' default message.max.bytes (1048588), with room for the batch's own header.
 MAX_BATCH_BYTES = 1_000_000
-RECORD_OVERHEAD = 100
-HEADER_OVERHEAD = 6
+# Key and value of one record; headers beyond what is left are for the brokers to refuse.
+MAX_RECORD_BYTES = 980_000
 DROP_SECONDS = 2.0
 
 
@@ -214,9 +214,3 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]
 def _fail(pending: _Pending, error: LogUnavailable) -> None:
     for _, append in pending:
         append.failed(type(error)(*error.args))
-
-
-def size_of(record: Record) -> int:
-    """An upper bound of the bytes that a record takes in a batch."""
-    headers = sum(len(name.encode()) + len(value) + HEADER_OVERHEAD for name, value in record.headers)
-    return len(record.key) + len(record.value) + headers + RECORD_OVERHEAD

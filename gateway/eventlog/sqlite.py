@@ -84,11 +84,11 @@ class SqliteLog:
         Raises :class:`LogFull` where there is no room, :class:`LogUnavailable` for anything else.
         """
         if records:
-            await self.submit(records)
+            await self._put(records)
 
     def submit(self, records: Sequence[Record]) -> asyncio.Future[None]:
         """What :meth:`append` awaits: the records have their place in the order on return. Raises the same."""
-        return self._put(records=records)
+        return self._put(records)
 
     def consumer(self, group: str, topics: Sequence[str]) -> SqliteConsumer:
         """A new member of ``group`` on ``topics``; it waits while another member is active."""

@@ -74,17 +74,12 @@ Statement = tuple[str, tuple[object, ...]]
 _encoder = msgspec.msgpack.Encoder()
 
 
-class Job:
+class Job(msgspec.Struct, frozen=True, gc=False):
     """What is to be made durable together: records, or statements; the future is resolved on the loop."""
 
-    __slots__ = ("future", "records", "statements")
-
-    def __init__(
-        self, future: asyncio.Future[None], records: Sequence[Record] = (), statements: Sequence[Statement] = ()
-    ) -> None:
-        self.future = future
-        self.records = records
-        self.statements = statements
+    future: asyncio.Future[None]
+    records: Sequence[Record] = ()
+    statements: Sequence[Statement] = ()
 
 
 class Writer:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 
 import pytest
 
-from gateway.eventlog.base import EventLog, LogUnavailable, Record, RecordRefused
+from gateway.eventlog.base import EventLog, LogUnavailable, Record
 from tests.eventlog.backends import Backend, by_key, child, fetch, first_times, read, record, values
 
 LARGE = 900 * 1024
@@ -81,7 +80,7 @@ async def test_a_fetch_gives_no_more_than_asked_for(log: EventLog, backend: Back
 
 async def test_a_fetch_wakes_when_something_is_appended(log: EventLog, backend: Backend) -> None:
     consumer = log.consumer("g-wake", [backend.topic])
-    assert not await consumer.fetch(limit=1, timeout=1.0)
+    assert not await consumer.fetch(limit=1, timeout=0.4)
     waiting = asyncio.create_task(fetch(consumer, 1))
     await asyncio.sleep(0)
     await log.append([record(backend.topic, "k", "here")])
@@ -229,16 +228,3 @@ async def test_two_members_share_the_work_and_lose_nothing(grouped: Backend) -> 
     for key in range(10):
         said = first_times([value for value in taken if int(value) % 10 == key])
         assert said == [str(n) for n in range(key, total, 10)]
-
-
-async def test_a_record_that_no_log_could_carry_is_refused(grouped: Backend) -> None:
-    if grouped.kind == "sqlite":
-        return
-    async with grouped.open() as log:
-        with pytest.raises(RecordRefused):
-            await log.append([Record(grouped.topic, b"k", b"x" * 1_000_001)])
-        with pytest.raises(RecordRefused):
-            await log.append([record("no-such-topic", "k", "v")])
-        await log.append([record(grouped.topic, "k", "v")])
-        with contextlib.suppress(TimeoutError):
-            assert values(await fetch(log.consumer("g-refused", [grouped.topic]), 1)) == ["v"]

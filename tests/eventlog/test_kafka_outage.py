@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,20 @@ from aiokafka.producer.sender import SendProduceReqHandler
 
 from gateway.eventlog.base import LogUnavailable, Record, RecordRefused
 from gateway.eventlog.kafka import KafkaLog
+from gateway.eventlog.kafka_consumer import KafkaConsumer
 from gateway.eventlog.spool import SpooledLog
-from tests.eventlog.backends import Backend, by_key, fetch, first_times, new_topics, read, record, until, values
+from tests.eventlog.backends import (
+    PARTITIONS,
+    Backend,
+    by_key,
+    fetch,
+    first_times,
+    new_topics,
+    read,
+    record,
+    until,
+    values,
+)
 from tests.kafka.broker import Broker
 
 KEYS = 8
@@ -230,17 +243,24 @@ async def test_a_consumer_that_dies_is_made_anew(
     assert values(await fetch(consumer, 1)) == ["1"]
 
 
-async def test_a_consumer_that_has_nothing_to_do_is_left_alone(log: KafkaLog, backend: Backend) -> None:
+async def test_a_consumer_that_has_nothing_to_do_is_left_alone(kafka_broker: Broker) -> None:
     """Also the one that has no partition at all, as there are more members than partitions."""
-    others = [backend.make() for _ in range(3)]
-    for other in others:
-        await other.start()
-    consumers = [each.consumer("g-idle", [backend.topic]) for each in (log, *others)]
-    for _ in range(8):
-        assert not any(await asyncio.gather(*(one.fetch(limit=1, timeout=0.5) for one in consumers)))
-    assert [one.members for one in consumers if hasattr(one, "members")] == [1] * 4
-    for other in others:
-        await other.close()
+    backend = backend_on(kafka_broker, stall_timeout=0.5)
+    async with AsyncExitStack() as stack:
+        logs = [await stack.enter_async_context(backend.open()) for _ in range(PARTITIONS + 1)]
+        consumers = [log.consumer("g-idle", [backend.topic]) for log in logs]
+        for _ in range(4):
+            assert not any(await asyncio.gather(*(one.fetch(limit=1, timeout=0.5) for one in consumers)))
+        assert [one.members for one in consumers if isinstance(one, KafkaConsumer)] == [1] * (PARTITIONS + 1)
+
+
+async def test_a_record_that_can_never_be_taken_is_refused_at_once(log: KafkaLog, backend: Backend) -> None:
+    with pytest.raises(RecordRefused, match="larger than"):
+        await log.append([Record(backend.topic, b"k", b"x" * 1_000_000)])
+    with pytest.raises(RecordRefused, match="no-such-topic"):
+        await log.append([record("no-such-topic", "k", "v")])
+    await log.append([record(backend.topic, "k", "v")])
+    assert log.links == 1
 
 
 async def test_a_record_larger_than_the_broker_takes_is_refused_and_harms_no_other(
@@ -265,10 +285,10 @@ async def test_a_batch_under_work_may_be_committed_while_a_member_joins(log: Kaf
     taken = await fetch(first, 30, commit=False)
     async with backend.open() as other:
         second = other.consumer("g-join", [backend.topic])
-        joining = asyncio.create_task(second.fetch(limit=100, timeout=4.0))
+        joining = asyncio.create_task(second.fetch(limit=100, timeout=2.0))
         await asyncio.sleep(0.5)
         await first.commit()
-        rest, again = await asyncio.gather(first.fetch(limit=100, timeout=3.0), joining)
+        rest, again = await asyncio.gather(first.fetch(limit=100, timeout=1.5), joining)
     assert len(taken) == 30
     assert [*rest, *again] == []
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from gateway.eventlog import spool as spool_module
 from gateway.eventlog.base import LogUnavailable, Record
 from gateway.eventlog.kafka import KafkaLog
 from gateway.eventlog.spool import SpooledLog
+from gateway.eventlog.sqlite_writer import Statement, Writer
 from tests.eventlog.backends import first_times, record, until
 
 TOPIC = "t"
@@ -34,6 +36,13 @@ class Confirm:
     """Kafka confirms the oldest appends."""
 
     count: int
+
+
+@dataclass
+class Lose:
+    """Kafka stays, but the appends under way for one key are not confirmed."""
+
+    key: int
 
 
 @dataclass
@@ -60,6 +69,7 @@ STEPS = st.lists(
         st.builds(Append, st.integers(0, 2)),
         st.builds(Append, st.integers(0, 2)),
         st.builds(Confirm, st.integers(1, 4)),
+        st.builds(Lose, st.integers(0, 2)),
         st.builds(Break, st.integers(0, 3)),
         st.builds(Mend),
         st.builds(Tick, st.sampled_from([0.0, 0.0, 0.0, 0.001, 0.005])),
@@ -104,6 +114,18 @@ class ScriptedKafka:
             self.records += records
             future.set_result(None)
 
+    async def come_back(self) -> None:
+        """A new connection takes longer than it takes those to wake up who waited on the last."""
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.up = True
+
+    def lose(self, key: bytes) -> None:
+        lost = [one for one in self._pending if one[0][0].key == key]
+        self._pending = [one for one in self._pending if one not in lost]
+        for _, future in lost:
+            future.set_exception(LogUnavailable("no confirmation"))
+
     def go_away(self, durable: int) -> None:
         self.up = False
         for records, _ in self._pending[:durable]:
@@ -133,13 +155,16 @@ async def play(steps: Sequence[object], folder: Path) -> tuple[list[Record], lis
                     tasks.create_task(append(key, f"{key}-{number}"))
                 case Confirm(count):
                     kafka.confirm(count)
+                case Lose(key):
+                    kafka.lose(str(key).encode())
                 case Break(durable):
                     kafka.go_away(durable)
                 case Mend():
-                    kafka.up = True
+                    await kafka.come_back()
                 case Tick(seconds):
                     await asyncio.sleep(seconds)
-        kafka.up = kafka.willing = True
+        await kafka.come_back()
+        kafka.willing = True
         kafka.confirm(10**6)
     await until(lambda: log.ready() == (True, ""))
     assert log.depth == 0
@@ -152,6 +177,7 @@ async def play(steps: Sequence[object], folder: Path) -> tuple[list[Record], lis
 @given(STEPS)
 def test_every_senders_words_arrive_in_order(steps: list[Any]) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(Writer, "_transact", slowly(Writer._transact))
         patch.setattr(spool_module, "FIRST_BACKOFF", 0.001)
         patch.setattr(spool_module, "LONGEST_BACKOFF", 0.002)
         arrived, acknowledged = asyncio.run(play(steps, Path(folder)))
@@ -159,6 +185,16 @@ def test_every_senders_words_arrive_in_order(steps: list[Any]) -> None:
     for key, said in grouped(arrived).items():
         once = first_times(said)
         assert once == [f"{key}-{n}" for n in range(len(once))]
+
+
+def slowly(transact: Callable[[Writer, Sequence[Statement]], None]) -> Callable[[Writer, Sequence[Statement]], None]:
+    """A disk whose sync takes long enough for something to happen meanwhile."""
+
+    def wait(self: Writer, statements: Sequence[Statement]) -> None:
+        time.sleep(0.003)
+        transact(self, statements)
+
+    return wait
 
 
 def grouped(records: Sequence[Record]) -> dict[str, list[str]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from channels.sms.settings import SmsSettings
@@ -112,9 +115,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.chdir(tmp_path)
-    return Desk(tmp_path)
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield Desk(tmp_path)
+    # `run` sets logging up for a process of its own.
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
 
 
 def request_letter(body: bytes = b"from=%2B6281234567890&text=halo+jalan+rusak") -> DeadLetter:

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
 from tests.services import KAFKA, KAFKA_JARS
 
 START_SECONDS = 60.0
@@ -95,6 +98,17 @@ class Broker:
     def resume(self) -> None:
         """SIGCONT."""
         self._signal(signal.SIGCONT)
+
+    def wait_until_serving(self) -> None:
+        """Wait until the broker has its place in the cluster; a long pause costs it that for a moment."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(KafkaException):
+                if admin.list_topics(timeout=1.0).brokers:
+                    return
+            time.sleep(POLL_SECONDS)
+        raise AssertionError(f"the broker does not serve:\n{self.said()}")
 
     def said(self) -> str:
         """What the broker has logged."""

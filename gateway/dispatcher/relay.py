@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from sqlalchemy import delete, select
 
-from gateway.eventlog.base import EventLog, LogUnavailable, Record
+from gateway.eventlog.base import EventLog, LogUnavailable, Record, RecordRefused
 from gateway.store import leases
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.tables import publications
@@ -73,11 +73,24 @@ class Relay:
         if not rows:
             return 0
         # Well within the lease: a log that takes longer raises LogUnavailable by its own bound.
-        await self._log.append([_record(row) for row in rows])
+        try:
+            await self._log.append([_record(row) for row in rows])
+        except RecordRefused:
+            await self._one_by_one(rows)
         async with self._store.write() as connection:
             ids = [row.id for row in rows]
             await connection.execute(delete(publications).where(publications.c.id.in_(ids)))
         return len(rows)
+
+    async def _one_by_one(self, rows: Sequence[Any]) -> None:
+        """Carry what the log takes; what it will never take must not hold up the rest. The store still has it."""
+        for row in rows:
+            try:
+                await self._log.append([_record(row)])
+            except RecordRefused as error:
+                log.warning(
+                    "relay.refused", topic=row.topic, publication=row.id, size=len(row.value), reason=str(error)
+                )
 
     async def _waiting(self) -> bool:
         async with self._store.read() as connection:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import ProgrammingError
 
 from channels.sms import SmsSettings
 from channels.sms.standin import StandIn
@@ -83,11 +84,11 @@ class Site:
         return self._store
 
     async def rows(self, table: Any) -> Sequence[Any]:
-        """Every row of a table."""
+        """Every row of a table; none while the schema is still being made."""
         try:
             async with self.store.read() as connection:
                 return (await connection.execute(select(table))).all()
-        except StoreUnavailable:
+        except (StoreUnavailable, ProgrammingError):
             return ()
 
     async def until(self, table: Any, done: Any) -> Sequence[Any]:
@@ -104,7 +105,8 @@ class Site:
         consumer = log.consumer(f"audit-{secrets.token_hex(4)}", [self.topics["complaints"]])
         events: list[ComplaintEvent] = []
         quiet = 0
-        while quiet < 3:
+        # Until the group has been joined, nothing comes: that is no quiet.
+        while quiet < 3 or not events:
             taken = await consumer.fetch(limit=1000, timeout=1.0)
             quiet = 0 if taken else quiet + 1
             events += [decode(one.record.value) for one in taken]

@@ -37,7 +37,7 @@ from gateway.eventlog.spool_file import Spool, take_free, take_orphans, unwrap
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 500
-FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 2.0
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 1.0
 ORPHANS_SECONDS = 15.0
 DISK_SECONDS = 1.0
 

@@ -33,7 +33,7 @@ def clauses() -> list[Clause]:
 
 async def keep(clause: Clause, servers: str) -> None:
     """Run one clause with topics of its own."""
-    backend = Backend("kafka", bootstrap_servers=servers, topics=new_topics(), session_timeout=4.0)
+    backend = Backend("kafka", bootstrap_servers=servers, topics=new_topics(), session_timeout=3.5)
     if "log" not in inspect.signature(clause).parameters:
         await clause(backend)
         return

@@ -176,7 +176,8 @@ async def test_a_spool_left_behind_is_found_while_running(
         frail_broker.resume()
         await until(lambda: not (tmp_path / "log.1.db").exists() and log.ready() == (True, ""))
         await log.append([record(backend.topic, "k", "after")])
-        assert values(await read(log, [backend.topic], until={"after"})) == ["left", "after"]
+        said = values(await read(log, [backend.topic], until={"after"}))
+        assert first_times(said) == ["left", "after"]
 
 
 async def test_a_full_spool_says_so_and_takes_again_when_it_is_drained(frail_broker: Broker, tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ async def test_a_full_spool_says_so_and_takes_again_when_it_is_drained(frail_bro
         async def fill() -> None:
             nonlocal taken
             for _ in range(100):
-                await log.append([record(backend.topic, "k", "x" * 1000)])
+                await log.append([record(backend.topic, "k", f"{taken}{'.' * 1000}")])
                 taken += 1
 
         with pytest.raises(LogFull):
@@ -198,7 +199,8 @@ async def test_a_full_spool_says_so_and_takes_again_when_it_is_drained(frail_bro
         frail_broker.resume()
         await until(lambda: log.ready() == (True, ""))
         await log.append([record(backend.topic, "k", "again")])
-        assert len(await read(log, [backend.topic], until={"again"})) == taken + 1
+        said = first_times(values(await read(log, [backend.topic], until={"again"})))
+        assert [value.rstrip(".") for value in said] == [*map(str, range(taken)), "again"]
 
 
 async def test_a_disk_with_little_room_is_left_alone(frail_broker: Broker, tmp_path: Path) -> None:
@@ -261,7 +263,7 @@ async def test_a_spool_that_is_no_database_is_moved_out_of_the_way(
         await log.append([record(backend.topic, "k", "kept")])
         assert log.depth == 1
         frail_broker.resume()
-        assert values(await read(log, [backend.topic], until={"kept"})) == ["kept"]
+        assert set(values(await read(log, [backend.topic], until={"kept"}))) == {"kept"}
     assert [moved.read_bytes() for moved in broken(tmp_path)] == [b"not a database" * 1000]
 
 

@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import abc
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from channels.errors import Refused
 from channels.forms import parse_form
 from channels.http import HttpClient
+
+if TYPE_CHECKING:
+    from channels.receiving import Kept, Listener, Source, Take
 
 InboundKind = Literal["message", "edit", "deletion", "part", "receipt"]
 SenderKind = Literal["phone", "short_code", "alphanumeric", "username", "user_id", "email", "unknown"]
@@ -121,13 +125,20 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One reply on its way: ``delivery`` is our id of it, the same at every attempt."""
+    """One reply on its way: ``delivery`` is our id of it, the same at every attempt.
+
+    ``thread.replies_to`` begins with the message that is answered. ``subject`` is that message's own. ``number`` is the
+    tracking number that the reply tells, plain digits, ``""`` where it tells none; ``purpose`` is its template's
+    name (``acknowledgement``, ``status``, …).
+    """
 
     delivery: str
     to: str
     text: str
     subject: str = ""
     thread: Thread = Thread()
+    number: str = ""
+    purpose: str = ""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -183,11 +194,21 @@ class Answer(msgspec.Struct, frozen=True):
     content_type: str = ""
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """What a provider still allows at one endpoint: ``left`` of ``limit`` requests until ``resets_at`` (Unix time)."""
+
+    endpoint: str
+    left: int
+    limit: int
+    resets_at: float
+
+
 class Capability(enum.StrEnum):
     """What a channel type can do beyond text in and text out."""
 
     WEBHOOK = "webhook"  # the provider calls us
-    POLLING = "polling"  # we fetch from the provider, under a lease, from a cursor
+    POLLING = "polling"  # we read from the provider, under a lease, from a cursor
+    LISTENER = "listener"  # peers write to a port of the channel's own
     RECEIPTS = "receipts"
     EDITS = "edits"
     ATTACHMENTS = "attachments"
@@ -240,11 +261,20 @@ class Host(Protocol):
         """The public URL that takes this channel's messages, without a token."""
         ...
 
+    def kept(self, channel: str) -> Kept:
+        """What this channel keeps in the store."""
+        ...
+
+
+RawReader = Callable[[], Awaitable[bytes]]
+"""Reads the raw payload of the message that a file came with."""
+
 
 class Channel(abc.ABC):
     """One instance of a type, made by its :class:`ChannelSpec`.
 
-    Parsing is synchronous and pure; only :meth:`send` and :meth:`probe` do I/O.
+    Parsing is synchronous and pure; I/O is done by :meth:`send`, :meth:`probe`, :meth:`register`, :meth:`download` and
+    by the sources and the listener. A channel without a webhook refuses in :meth:`verify` whatever comes.
     """
 
     spec: ChannelSpec
@@ -269,6 +299,48 @@ class Channel(abc.ABC):
     def answer(self) -> Answer:
         """What the provider hears once the messages are durable."""
         return Answer()
+
+    def challenge(self, request: Request) -> Answer | None:
+        """The answer to a GET by which the provider makes sure of us; ``None`` where this request is none.
+
+        Called before :meth:`verify`. Raises :class:`~channels.errors.Unverified` or
+        :class:`~channels.errors.Malformed`.
+        """
+        del request
+        return None
+
+    def sources(self) -> Sequence[Source]:
+        """The places that this channel reads, fresh ones at each call; none for a channel that is written to."""
+        return ()
+
+    def listener(self, take: Take) -> Listener | None:
+        """The port of its own that this channel opens, if any; what comes there is handed to ``take``."""
+        del take
+        return None
+
+    async def register(self) -> None:
+        """Tell the provider where our webhook is, where it has to be told; done once at the start of an intake.
+
+        Raises :class:`~channels.errors.RetryLater` or :class:`~channels.errors.Misconfigured`.
+        """
+        return
+
+    def download(self, attachment: Attachment, raw: RawReader) -> AsyncIterator[bytes]:
+        """The bytes of a file that came with a message, in pieces; ``raw`` reads that message's payload.
+
+        Raises, at the first piece or later, :class:`~channels.errors.RetryLater`, :class:`~channels.errors.Refused`
+        or :class:`~channels.errors.Misconfigured`.
+        """
+        del attachment, raw
+        raise Refused("this channel brings no files", reason="no_files")
+
+    def quotas(self) -> Sequence[Quota]:
+        """What the provider still lets this process do, as far as its answers told."""
+        return ()
+
+    async def close(self) -> None:
+        """Let go of what the channel holds open."""
+        return
 
     @abc.abstractmethod
     async def send(self, message: OutboundMessage) -> Sent:

@@ -7,14 +7,11 @@ It checks what it receives as the real provider would, answers in the provider's
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Literal
 from uuid import uuid4
 
-import msgspec
 from aiohttp import web
 
 from channels.base import ReceiptOutcome
@@ -23,39 +20,14 @@ from channels.sms.outbound import Call
 from channels.sms.settings import DialectName, SmsSettings
 from channels.sms.standins import DIALECTS, load
 from channels.sms.standins.base import CitizenText, Provider, Received, Reply, StandInMessage
+from channels.standin import Fault, StandInServer
 
 __all__ = ["Fault", "StandIn", "StandInMessage"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Fault(msgspec.Struct, kw_only=True):
-    """What goes wrong at the provider.
-
-    ``status``: it answers ``status``, with Retry-After if ``retry_after`` (seconds) is set. ``hang``: it never answers.
-    ``reset``: the connection breaks. ``slow``: it answers after ``delay`` seconds. ``taken`` tells that the message
-    was taken nevertheless, the case where a retry doubles it. ``times`` counts down to the end of the fault; ``None``
-    is until further notice. ``probability`` is the share of requests that it strikes.
-    """
-
-    kind: Literal["status", "hang", "reset", "slow"]
-    status: int = 500
-    retry_after: float | None = None
-    delay: float = 0.2
-    taken: bool = False
-    times: int | None = None
-    probability: float = 1.0
-
-    def strikes(self) -> bool:
-        """Whether it strikes this request; counts ``times`` down."""
-        if self.times == 0 or random.random() >= self.probability:  # noqa: S311 - no secret hangs on it
-            return False
-        if self.times is not None:
-            self.times -= 1
-        return True
-
-
-class StandIn:
+class StandIn(StandInServer[StandInMessage]):
     """One server for every dialect; ``accounts`` are the settings whose credentials it knows (none: any will do).
 
     Use it as ``async with StandIn(settings) as standin``, with a channel whose settings are
@@ -63,14 +35,11 @@ class StandIn:
     """
 
     def __init__(self, *accounts: SmsSettings, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__()
         self.accounts = accounts
-        self.sent: list[StandInMessage] = []
-        self.fault: Fault | None = None
         self.url = ""
         self._bind = (host, port)
         self._providers: dict[DialectName, Provider] = {name: load(name)(accounts) for name in DIALECTS}
-        self._arrived = asyncio.Condition()
-        self._closing = asyncio.Event()
         self._http = HttpClient(timeout=30.0)
         self._runner: web.AppRunner | None = None
 
@@ -99,14 +68,6 @@ class StandIn:
     def overrides(self, settings: SmsSettings) -> dict[str, str]:
         """The settings that point a channel here."""
         return {"send_url": self.url + self._providers[settings.dialect].url(settings)}
-
-    async def wait_for(
-        self, condition: Callable[[Sequence[StandInMessage]], bool], timeout: float = 10.0
-    ) -> list[StandInMessage]:
-        """Wait until ``condition`` holds for what was sent so far; returns it. Raises :class:`TimeoutError`."""
-        async with asyncio.timeout(timeout), self._arrived:
-            await self._arrived.wait_for(lambda: condition(self.sent))
-        return list(self.sent)
 
     async def text(
         self,
@@ -160,7 +121,7 @@ class StandIn:
 
     def _taker(self, provider: Provider) -> Handler:
         async def take(request: web.Request) -> web.StreamResponse:
-            fault = self.fault if self.fault is not None and self.fault.strikes() else None
+            fault = self._fault()
             if fault is not None and not fault.taken and fault.kind != "slow":
                 return await self._fail(fault, request)
             taken = provider.take(await _received(request), str(uuid4()), datetime.now(UTC))
@@ -168,24 +129,12 @@ class StandIn:
                 return _response(taken)
             if fault is not None and fault.kind == "slow":
                 await asyncio.sleep(fault.delay)
-            async with self._arrived:
-                self.sent.append(taken)
-                self._arrived.notify_all()
+            await self._keep(taken)
             if fault is not None and fault.kind != "slow":
                 return await self._fail(fault, request)
             return _response(provider.yes(taken))
 
         return take
-
-    async def _fail(self, fault: Fault, request: web.Request) -> web.Response:
-        if fault.kind == "status":
-            headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-            return web.Response(status=fault.status, headers=headers, text="a fault of the stand-in")
-        if fault.kind == "hang":
-            await self._closing.wait()
-        if request.transport is not None:
-            request.transport.abort()
-        return web.Response(status=500)
 
 
 async def _received(request: web.Request) -> Received:

@@ -2,8 +2,9 @@
 
 ``tests/channels/<type>/fixtures/*.json`` each hold the ``settings`` of one channel and three lists:
 
-* ``inbound`` and ``status``: ``name``, ``request`` (arguments of :func:`tests.channels.host.request`), ``expect`` (the
-  messages as msgspec writes them, defaults left out) and, where it matters, ``raw`` of each;
+* ``inbound`` and ``status``: ``name``, what came in (``request``, the arguments of :func:`tests.channels.host.request`,
+  or whatever else the type's kit reads: an update, a mail), ``expect`` (the messages as msgspec writes them, defaults
+  and ``raw`` left out; ``{"unreadable": reason}`` for one that cannot be read) and, where it matters, ``raw`` of each;
 * ``outbound``: ``name``, ``message``, ``request`` (parts of what the provider received, exactly), ``request_has``
   (entries that those parts have among others), ``answer`` (what it says), and ``sent`` (the ids) or ``raises`` (the
   error's type and those of its attributes that matter).

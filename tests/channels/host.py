@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,12 +19,38 @@ from channels.http import HttpClient
 PUBLIC = "https://gateway.example.go.id"
 
 
+class FakeKept:
+    """What a channel keeps, in memory; one lease at a time, as the store has it."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self._leases: dict[str, asyncio.Lock] = {}
+
+    async def get(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    async def put(self, name: str, value: str) -> None:
+        self.values[name] = value
+
+    def lease(self, name: str) -> AbstractAsyncContextManager[None]:
+        return self._lease(name)
+
+    @asynccontextmanager
+    async def _lease(self, name: str) -> AsyncIterator[None]:
+        async with self._leases.setdefault(name, asyncio.Lock()):
+            yield
+
+
 class FakeHost:
     """The running program as a channel sees it, with a public address that is not ours."""
 
     def __init__(self, http: HttpClient | None = None, public_url: str = PUBLIC) -> None:
         self.http = http or HttpClient()
         self.public_url = public_url
+        self.stores: dict[str, FakeKept] = {}
+
+    def kept(self, channel: str) -> FakeKept:
+        return self.stores.setdefault(channel, FakeKept())
 
     def webhook_url(self, channel: str) -> str:
         return f"{self.public_url}/webhooks/{channel}"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from channels.errors import Refused
+from channels.errors import Malformed, Refused
 from channels.forms import parse_form
 from channels.http import HttpClient
 
@@ -324,6 +324,14 @@ class Channel(abc.ABC):
         Raises :class:`~channels.errors.RetryLater` or :class:`~channels.errors.Misconfigured`.
         """
         return
+
+    def reread(self, raw: bytes, raw_type: str) -> Sequence[InboundMessage]:
+        """Read once more what a source or listener brought and nobody could read, for an operator who asks.
+
+        Raises :class:`~channels.errors.Malformed`.
+        """
+        del raw, raw_type
+        raise Malformed("this channel cannot read it again", reason="unreadable")
 
     def download(self, attachment: Attachment, raw: RawReader) -> AsyncIterator[bytes]:
         """The bytes of a file that came with a message, in pieces; ``raw`` reads that message's payload.

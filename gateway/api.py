@@ -9,8 +9,7 @@ import msgspec
 from aiohttp import web
 
 from config.settings import Settings
-from gateway.intake import problem
-from gateway.server import json_answer
+from gateway.answers import json_answer, problem
 from gateway.store.casebook import CaseStory, story
 from gateway.store.engine import Store, StoreUnavailable
 from normalizer.tracking import read_number

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
 
 import structlog
 from aiohttp import web
 
-from channels.base import Capability, Channel
+from channels.base import Capability, Channel, InboundMessage
 from channels.http import HttpClient
 from config.settings import Settings
 from gateway.api import Api
@@ -21,16 +21,19 @@ from gateway.delivery.deliverer import Deliverer
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.relay import Relay
 from gateway.eventlog.factory import make_log
-from gateway.health import ChannelHealth, channel_health
-from gateway.identity import process_name, sender_secret
-from gateway.intake import Door
+from gateway.health import UNKNOWN, ChannelHealth, channel_health, receiving_of, sending_of
+from gateway.hub import Hub
+from gateway.identity import process_name
+from gateway.intake.door import Door
+from gateway.intake.ports import Ports, Registration
+from gateway.intake.puller import Puller, Reading
+from gateway.intake.recorder import Recorder
 from gateway.metrics import Metrics
+from gateway.readers import Readers
 from gateway.replies import Replies
 from gateway.server import BrokenRequests, Pulse, add_doors, add_not_found, add_pulse
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.migrate import migrate
-from normalizer.normalize import Normalizer
-from normalizer.words import IntentWords
 
 log = structlog.get_logger(__name__)
 
@@ -40,35 +43,21 @@ MAX_LINE = 64 * 1024
 """Bytes of a request's first line. A long text in a script of three bytes a letter, each written %XX, takes 9 of
 them a letter where a provider calls by GET."""
 
+
+class Part(Protocol):
+    """One supervised part of the program."""
+
+    async def run(self) -> None:
+        """Work until :meth:`stop`."""
+        ...
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        ...
+
+
 _http_log = logging.getLogger("gateway.http")
 _http_log.addFilter(BrokenRequests())
-
-
-class Hub:
-    """What channels are handed (:class:`channels.base.Host`)."""
-
-    def __init__(self, base_url: str, http: HttpClient | None = None) -> None:
-        self.base_url = base_url
-        self._http = http
-
-    @property
-    def http(self) -> HttpClient:
-        """The client that the channels of this process share."""
-        if self._http is None:
-            raise RuntimeError("the HTTP client is not open")
-        return self._http
-
-    def open(self, http: HttpClient) -> None:
-        """The program runs: channels may call their providers from now on."""
-        self._http = http
-
-    def webhook_url(self, channel: str) -> str:
-        """Where this channel's messages come in."""
-        return f"{self.base_url}/webhooks/{channel}"
-
-    def status_url(self, channel: str) -> str:
-        """Where this channel's receipts come in."""
-        return f"{self.base_url}/webhooks/{channel}/status"
 
 
 class Gateway:
@@ -91,14 +80,15 @@ class Gateway:
         self._extend = extend
         self.metrics = Metrics()
         self.owner = process_name()
-        self._hub = Hub(settings.server.base_url)
         # The CloudEvents source: the gateway as others know it, whichever process speaks.
         self.source = settings.server.base_url
         self.channels: dict[str, Channel] = {}
         self.log = make_log(settings)
         self.store = Store(settings.store.url.get_secret_value(), pool_size=settings.store.pool_size)
+        self._hub = Hub(settings.server.base_url, self.store, self.owner)
         self._stop = asyncio.Event()
-        self._doors: dict[str, Door] = {}
+        self._pullers: dict[str, Puller] = {}
+        self._registrations: dict[str, Registration] = {}
         self._deliverer: Deliverer | None = None
         self._store_state = "not asked yet"
 
@@ -140,12 +130,14 @@ class Gateway:
             stack.push_async_callback(self.log.close)
             self._hub.open(http)
             self.channels = {n: c.spec.make(n, c.settings, self._hub) for n, c in self._configs.items()}
+            for channel in self.channels.values():
+                stack.push_async_callback(channel.close)
             await self._work(started)
         log.info("gateway.stopped", role=self.role)
 
     async def _work(self, started: Callable[[], None]) -> None:
         """Start the role's parts, wait for the stop, and stop them in the order in which messages travel."""
-        parts: list[tuple[str, Dispatcher | Relay | Deliverer]] = []
+        parts: list[tuple[str, Part]] = []
         if self.role in ("all", "deliver"):
             self._deliverer = Deliverer(
                 self.channels,
@@ -159,15 +151,20 @@ class Gateway:
         if self.role in ("all", "dispatch"):
             relay = Relay(store=self.store, log=self.log, owner=self.owner)
             parts = [("dispatcher", self._dispatcher(relay)), ("relay", relay), *parts]
-        runner = await self._listen() if self.listens else None
+        recorders = self._recorders() if self.takes_in else {}
+        runner = await self._listen(recorders) if self.listens else None
+        ports = Ports({name: self.channels[name] for name in recorders}, recorders)
+        await ports.start()
+        parts = [*self._intakes(recorders), *parts]
         migrated = asyncio.create_task(self._migrate(), name="migrate")
-        tasks = [asyncio.create_task(self._supervise(name, part.run, migrated), name=name) for name, part in parts]
+        tasks = [asyncio.create_task(self._supervise(name, part, migrated), name=name) for name, part in parts]
         try:
             log.info("gateway.started", role=self.role, channels=sorted(self.channels), settings=self.settings.source)
             started()
             await self._stop.wait()
             log.info("gateway.stopping", role=self.role)
             async with asyncio.timeout(self.settings.server.shutdown_grace):
+                await ports.stop()
                 if runner is not None:
                     await runner.cleanup()
                 for _, part in parts:
@@ -203,13 +200,38 @@ class Gateway:
             on_publications=relay.wake,
         )
 
-    async def _listen(self) -> web.AppRunner:
+    def _recorders(self) -> dict[str, Recorder]:
+        """Where each channel's messages become durable."""
+        return {
+            name: Recorder(
+                channel,
+                self._readers(channel.spec.type, name),
+                log=self.log,
+                metrics=self.metrics,
+                settings=self.settings,
+                source=self.source,
+                keep_raw=_inline,
+            )
+            for name, channel in self.channels.items()
+        }
+
+    def _intakes(self, recorders: Mapping[str, Recorder]) -> list[tuple[str, Part]]:
+        """What reads the channels that are read, and registers those that are called."""
+        for name, recorder in recorders.items():
+            channel = self.channels[name]
+            if channel.sources():
+                self._pullers[name] = Puller(channel, recorder, store=self.store, owner=self.owner)
+            elif Capability.WEBHOOK in channel.spec.capabilities:
+                self._registrations[name] = Registration(channel)
+        intakes: list[tuple[str, Part]] = [(f"read {name}", puller) for name, puller in self._pullers.items()]
+        return [*intakes, *((f"register {name}", part) for name, part in self._registrations.items())]
+
+    async def _listen(self, recorders: Mapping[str, Recorder]) -> web.AppRunner:
         """Open the port, with the webhooks where this role takes messages in."""
         app = web.Application()
         add_pulse(app, self.pulse())
         if self.takes_in:
-            self._doors = self._make_doors()
-            add_doors(app, self._doors.items())
+            add_doors(app, self._doors(recorders))
             Api(self.settings, self.store).add_to(app)
         if self._extend is not None:
             self._extend(app)
@@ -233,18 +255,12 @@ class Gateway:
         log.info("gateway.listening", address=f"http://{host}:{bound}")
         return runner
 
-    def _make_doors(self) -> dict[str, Door]:
-        return {
-            name: Door(
-                channel,
-                self._readers(channel.spec.type, name),
-                log=self.log,
-                metrics=self.metrics,
-                settings=self.settings,
-                source=self.source,
-            )
-            for name, channel in self.channels.items()
-        }
+    def _doors(self, recorders: Mapping[str, Recorder]) -> list[Door]:
+        return [
+            Door(self.channels[name], recorder, metrics=self.metrics, settings=self.settings)
+            for name, recorder in recorders.items()
+            if Capability.WEBHOOK in self.channels[name].spec.capabilities
+        ]
 
     def pulse(self) -> Pulse:
         """What the health and metrics endpoints show."""
@@ -260,10 +276,21 @@ class Gateway:
         """Every channel's health, as far as this process works on it."""
         able = self.log.ready()
         senders = self._deliverer.senders if self._deliverer else {}
-        return {
-            name: channel_health(receives=self.takes_in, can_append=able, sender=senders.get(name))
-            for name in self.channels
-        }
+        found = {}
+        for name, channel in self.channels.items():
+            receiving = receiving_of(
+                can_append=able, webhook=name in self._registrations, readings=self._readings(name)
+            )
+            found[name] = channel_health(
+                receiving if self.takes_in else UNKNOWN, sending_of(senders.get(name)), channel.quotas()
+            )
+        return found
+
+    def _readings(self, name: str) -> list[Reading]:
+        """How the sources and the registration of a channel stand."""
+        puller, registration = self._pullers.get(name), self._registrations.get(name)
+        readings = list(puller.reading.values()) if puller else []
+        return [*readings, registration.reading] if registration else readings
 
     def _refresh(self) -> None:
         self.metrics.spool_depth.set(getattr(self.log, "depth", 0))
@@ -283,13 +310,14 @@ class Gateway:
                 self._store_state = "ok"
                 return
 
-    async def _supervise(self, name: str, run: Callable[[], Awaitable[None]], ready: asyncio.Task[None]) -> None:
-        """Run a part once the store is ready; start it again when it fails, until the gateway stops."""
-        await asyncio.wait([ready])
+    async def _supervise(self, name: str, part: Part, migrated: asyncio.Task[None]) -> None:
+        """Run a part, once the store is ready if it needs it; start it again when it fails, until the stop."""
+        if not isinstance(part, Registration):
+            await asyncio.wait([migrated])
         rest = FIRST_REST
         while not self._stop.is_set():
             try:
-                await run()
+                await part.run()
             except Exception:
                 log.exception("gateway.part_failed", part=name, retry_in=rest)
                 with contextlib.suppress(TimeoutError):
@@ -299,32 +327,5 @@ class Gateway:
                 return
 
 
-class Readers:
-    """The normalizers of one process, a channel each. Raises :class:`OSError` where the senders' key cannot be kept."""
-
-    def __init__(self, settings: Settings, channels: Mapping[str, ChannelConfig]) -> None:
-        rules = settings.rules
-        self._secret = sender_secret(settings)
-        self._words = IntentWords(
-            stop=rules.stop_words,
-            help=rules.help_words,
-            status=rules.status_words,
-            new_case=rules.new_case_words,
-            meaningless=rules.meaningless_words,
-            asking=rules.asking_words,
-            report=rules.report_words,
-            state=rules.state_words,
-            filler=rules.filler_words,
-        )
-        self._made = {name: self._make(config.spec.type, name, config) for name, config in channels.items()}
-
-    def __call__(self, channel_type: str, instance: str) -> Normalizer:
-        """The normalizer of a channel; also of one that is not in the settings any more."""
-        found = self._made.get(instance)
-        if found is None:
-            found = self._made[instance] = self._make(channel_type, instance, None)
-        return found
-
-    def _make(self, channel_type: str, instance: str, config: ChannelConfig | None) -> Normalizer:
-        regions = getattr(config.settings, "regions", ()) if config else ()
-        return Normalizer(channel_type, instance, secret=self._secret, regions=regions, words=self._words)
+async def _inline(_message: InboundMessage) -> str:
+    return ""

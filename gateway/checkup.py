@@ -10,10 +10,11 @@ from rich.markup import escape
 from channels.errors import ChannelError
 from channels.http import HttpClient
 from config.settings import Settings
-from gateway.app import Hub
 from gateway.channelset import ChannelConfig
 from gateway.eventlog.base import LogUnavailable
 from gateway.eventlog.factory import make_log
+from gateway.hub import Hub
+from gateway.identity import process_name
 from gateway.replies import Replies, ReplyTemplateError
 from gateway.store.engine import Store, StoreUnavailable
 
@@ -46,14 +47,7 @@ async def checkup(settings: Settings, channels: Mapping[str, ChannelConfig]) -> 
     _check_settings(checks, settings, channels)
     await _check_log(checks, settings)
     await _check_store(checks, settings)
-    async with HttpClient(timeout=settings.delivery.timeout) as http:
-        hub = Hub(settings.server.base_url, http)
-        for name, config in channels.items():
-            channel = config.spec.make(name, config.settings, hub)
-            try:
-                checks.well(f"channel {name}", await channel.probe())
-            except ChannelError as error:
-                checks.failed(f"channel {name}", f"{error.reason}: {error}")
+    await _check_channels(checks, settings, channels)
     return checks.passed
 
 
@@ -74,6 +68,23 @@ def _check_settings(checks: Checkup, settings: Settings, channels: Mapping[str, 
         checks.failed("replies", str(error))
     else:
         checks.well("replies", "every template renders")
+
+
+async def _check_channels(checks: Checkup, settings: Settings, channels: Mapping[str, ChannelConfig]) -> None:
+    store = Store(settings.store.url.get_secret_value(), pool_size=1)
+    try:
+        async with HttpClient(timeout=settings.delivery.timeout) as http:
+            hub = Hub(settings.server.base_url, store, process_name(), http)
+            for name, config in channels.items():
+                channel = config.spec.make(name, config.settings, hub)
+                try:
+                    checks.well(f"channel {name}", await channel.probe())
+                except ChannelError as error:
+                    checks.failed(f"channel {name}", f"{error.reason}: {error}")
+                finally:
+                    await channel.close()
+    finally:
+        await store.close()
 
 
 async def _check_log(checks: Checkup, settings: Settings) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
+from channels.base import Quota
 from gateway.delivery.breaker import State
 from gateway.delivery.sender import Sender
+from gateway.intake.puller import Reading
 
 Condition = Literal["healthy", "degraded", "down", "unknown"]
 CONDITIONS: tuple[Condition, ...] = ("healthy", "degraded", "down", "unknown")
 _RANK = {"unknown": 0, "healthy": 1, "degraded": 2, "down": 3}
+DOWN_AFTER = 60.0
+"""Seconds after which a source that cannot be read is not degraded any more but down."""
 
 
 class ChannelHealth(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,28 +28,67 @@ class ChannelHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     sending: Condition
     credentials: Condition
     reason: str = ""
+    quotas: tuple[Quota, ...] = ()
 
 
-def sending_of(sender: Sender | None) -> tuple[Condition, Condition, str]:
-    """Sending, credentials and the reason, read off a channel's breaker."""
-    if sender is None:
-        return "unknown", "unknown", ""
-    breaker = sender.breaker
-    credentials: Condition = "down" if sender.credentials_refused else "healthy"
-    if breaker.state is not State.CLOSED:
-        return "down", credentials, breaker.reason
-    if breaker.failing:
-        return "degraded", credentials, breaker.reason
-    return "healthy", credentials, ""
+class Part(msgspec.Struct, frozen=True):
+    """One part's condition and why; ``refused`` tells that the provider refuses our credentials."""
+
+    condition: Condition
+    reason: str = ""
+    refused: bool = False
 
 
-def channel_health(*, receives: bool, can_append: tuple[bool, str], sender: Sender | None) -> ChannelHealth:
-    """The health of one channel from its parts."""
-    sending, credentials, reason = sending_of(sender)
+UNKNOWN = Part("unknown")
+
+
+def receiving_of(
+    *, can_append: tuple[bool, str], webhook: bool, readings: Iterable[Reading], now: float | None = None
+) -> Part:
+    """Receiving: whether events can be made durable, and how the channel's sources and registration stand.
+
+    ``webhook`` tells that the channel also takes calls, which needs nothing but the log. Sources that another process
+    reads count for nothing here.
+    """
     able, why = can_append
-    receiving: Condition = "unknown" if not receives else "healthy" if able else "down"
-    worst = max(receiving, sending, credentials, key=_RANK.__getitem__)
-    return ChannelHealth(worst, receiving, sending, credentials, reason or ("" if able else why))
+    if not able:
+        return Part("down", why)
+    parts = [Part("healthy")] if webhook else []
+    at = time.time() if now is None else now
+    for reading in readings:
+        if reading.state == "reading":
+            parts.append(Part("healthy"))
+        elif reading.state == "refused":
+            parts.append(Part("down", reading.reason, refused=True))
+        elif reading.state == "retrying":
+            parts.append(Part("down" if at - reading.since >= DOWN_AFTER else "degraded", reading.reason))
+    return max(parts, key=lambda part: _RANK[part.condition], default=UNKNOWN)
+
+
+def sending_of(sender: Sender | None) -> Part:
+    """Sending, read off a channel's breaker."""
+    if sender is None:
+        return UNKNOWN
+    breaker, refused = sender.breaker, bool(sender.credentials_refused)
+    if breaker.state is not State.CLOSED:
+        return Part("down", breaker.reason, refused)
+    if breaker.failing:
+        return Part("degraded", breaker.reason, refused)
+    return Part("healthy", refused=refused)
+
+
+def channel_health(receiving: Part, sending: Part, quotas: Sequence[Quota] = ()) -> ChannelHealth:
+    """The health of one channel from its parts."""
+    known = [part for part in (receiving, sending) if part is not UNKNOWN]
+    credentials: Condition = "unknown"
+    if any(part.refused for part in known):
+        credentials = "down"
+    elif sending is not UNKNOWN:
+        credentials = "healthy"
+    conditions = (receiving.condition, sending.condition, credentials)
+    return ChannelHealth(
+        max(conditions, key=_RANK.__getitem__), *conditions, sending.reason or receiving.reason, tuple(quotas)
+    )
 
 
 def worst(channels: Mapping[str, ChannelHealth]) -> Condition:

@@ -12,7 +12,7 @@ from sqlalchemy import null, update
 from channels.base import Channel
 from channels.errors import Malformed
 from gateway.eventlog.base import EventLog, Record
-from gateway.evidence import request_of_letter
+from gateway.evidence import MEDIA_TYPE, request_of_letter
 from gateway.store.deadletters import settle
 from gateway.store.engine import Store
 from gateway.store.tables import outbox
@@ -40,7 +40,7 @@ class Replayer:
     async def replay(self, letter: Any) -> str:
         """Replay one row of ``dead_letters``; returns what came of it. Raises :class:`ReplayError`."""
         try:
-            steps = {"intake": self._from_request, "dispatch": self._from_event, "decode": self._from_event}
+            steps = {"intake": self._from_evidence, "dispatch": self._from_event, "decode": self._from_event}
             outcome = await (self._to_outbox if letter.stage == "deliver" else steps[letter.stage])(letter)
         except KeyError as error:
             raise ReplayError(f"letters of the stage {letter.stage} cannot be replayed") from error
@@ -48,14 +48,17 @@ class Replayer:
             await settle(connection, letter.id, at=time.time(), outcome=outcome)
         return outcome
 
-    async def _from_request(self, letter: Any) -> str:
+    async def _from_evidence(self, letter: Any) -> str:
         door = self._doors.get(letter.channel)
         if door is None:
             raise ReplayError(f"there is no channel {letter.channel} in the settings")
         channel, normalizer = door
         try:
-            request, receipts = request_of_letter(letter.raw)
-            messages = channel.parse_status(request) if receipts else channel.parse(request)
+            if letter.raw_type == MEDIA_TYPE:
+                request, receipts = request_of_letter(letter.raw)
+                messages = channel.parse_status(request) if receipts else channel.parse(request)
+            else:
+                messages = channel.reread(letter.raw, letter.raw_type)
         except Malformed as error:
             raise ReplayError(f"still cannot be read: {error}") from error
         received = datetime.fromtimestamp(letter.at, UTC)

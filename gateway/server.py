@@ -9,8 +9,9 @@ import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from gateway.answers import problem
 from gateway.health import CONDITIONS, ChannelHealth, worst
-from gateway.intake import Door, problem
+from gateway.intake.door import Door
 from gateway.metrics import CONTENT_TYPE, Metrics
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -87,10 +88,13 @@ def add_pulse(app: web.Application, pulse: Pulse) -> None:
     app.router.add_get("/metrics", pulse.exposition)
 
 
-def add_doors(app: web.Application, doors: Iterable[tuple[str, Door]]) -> None:
+def add_doors(app: web.Application, doors: Iterable[Door]) -> None:
     """The webhooks of the channels; any other path under ``/webhooks/`` is an unknown channel."""
-    for name, door in doors:
-        for path, handler in ((f"/webhooks/{name}", door.messages), (f"/webhooks/{name}/status", door.receipts)):
+    for door in doors:
+        paths = [(f"/webhooks/{door.name}", door.messages)]
+        if door.takes_receipts:
+            paths.append((f"/webhooks/{door.name}/status", door.receipts))
+        for path, handler in paths:
             resource = app.router.add_resource(path)
             for method in ("POST", "GET"):
                 resource.add_route(method, handler)
@@ -113,8 +117,3 @@ async def _wrong_method(_request: web.Request) -> web.Response:
 
 async def _not_found(_request: web.Request) -> web.Response:
     return problem(404, "not_found", "there is nothing here")
-
-
-def json_answer(value: object, status: int = 200) -> web.Response:
-    """A JSON answer of anything msgspec can encode."""
-    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")

@@ -14,10 +14,12 @@ from rich.table import Table
 
 from channels.http import HttpClient
 from config.settings import Settings
-from gateway.app import Hub, Readers
 from gateway.channelset import ChannelConfig
 from gateway.eventlog.base import LogUnavailable
 from gateway.eventlog.factory import make_log
+from gateway.hub import Hub
+from gateway.identity import process_name
+from gateway.readers import Readers
 from gateway.replay import Replayer, ReplayError
 from gateway.store import deadletters
 from gateway.store.casebook import story
@@ -119,7 +121,7 @@ async def replay_dead_letters(
     store, log = _store(settings), make_log(settings)
     failed = 0
     async with HttpClient() as http:
-        hub = Hub(settings.server.base_url, http)
+        hub = Hub(settings.server.base_url, store, process_name(), http)
         built = {name: c.spec.make(name, c.settings, hub) for name, c in channels.items()}
         readers = Readers(settings, channels)
         replayer = Replayer(

@@ -12,7 +12,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from channels.errors import ChannelError
-from gateway.intake import problem
+from gateway.answers import problem
 from gateway.sandbox.conversation import Conversation, Line
 from gateway.sandbox.players import Player
 

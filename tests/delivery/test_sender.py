@@ -17,12 +17,12 @@ from channels.http import HttpClient
 from channels.sms import SPEC, SmsSettings
 from channels.sms.standin import Fault, StandIn
 from config.settings import Delivery, Settings
-from gateway.app import Hub
 from gateway.delivery.breaker import State
 from gateway.delivery.sender import Sender
 from gateway.metrics import Metrics
 from gateway.store.engine import Store
 from gateway.store.tables import dead_letters, deliveries, outbox, publications
+from tests.channels.host import FakeHost
 
 PATIENCE = 20.0
 KANNEL = SmsSettings(
@@ -49,7 +49,7 @@ class Yard:
 
     def sender(self, owner: str = "one", **channel: Any) -> Sender:
         settings = self.channel_settings.model_copy(update=channel)
-        channel_ = SPEC.make("sms", settings, Hub("http://gateway.test", self.http))
+        channel_ = SPEC.make("sms", settings, FakeHost(self.http))
         return Sender(
             channel_,
             settings=Settings(delivery=self.delivery),

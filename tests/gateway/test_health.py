@@ -1,4 +1,4 @@
-"""A channel's health from its parts, as a table."""
+"""A channel's health from its parts, as tables."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from channels.base import Quota
 from gateway.delivery.breaker import Breaker
-from gateway.health import ChannelHealth, channel_health, worst
+from gateway.health import UNKNOWN, ChannelHealth, Part, channel_health, receiving_of, sending_of, worst
+from gateway.intake.puller import Reading
+
+NOW = 1000.0
 
 
 class SenderLike:
@@ -22,30 +26,65 @@ class SenderLike:
             self.breaker.failed(credentials, at_once=True)
 
 
-ABLE, UNABLE = (True, ""), (False, "disk full")
-WELL = SenderLike()
-FAILING = SenderLike("500")
-BROKEN = SenderLike("500", "500", "500")
-LOCKED_OUT = SenderLike(credentials="401")
+WELL = Part("healthy")
+FULL = Part("down", "disk full")
 
 
 @pytest.mark.parametrize(
-    ("receives", "able", "sender", "health"),
+    ("sender", "part"),
     [
-        (True, ABLE, WELL, ChannelHealth("healthy", "healthy", "healthy", "healthy")),
-        (True, UNABLE, WELL, ChannelHealth("down", "down", "healthy", "healthy", "disk full")),
-        (True, ABLE, FAILING, ChannelHealth("degraded", "healthy", "degraded", "healthy", "500")),
-        (True, ABLE, BROKEN, ChannelHealth("down", "healthy", "down", "healthy", "500")),
-        (True, ABLE, LOCKED_OUT, ChannelHealth("down", "healthy", "down", "down", "401")),
-        (True, ABLE, None, ChannelHealth("healthy", "healthy", "unknown", "unknown")),
-        (False, ABLE, WELL, ChannelHealth("healthy", "unknown", "healthy", "healthy")),
-        (False, UNABLE, BROKEN, ChannelHealth("down", "unknown", "down", "healthy", "500")),
+        (None, UNKNOWN),
+        (SenderLike(), WELL),
+        (SenderLike("500"), Part("degraded", "500")),
+        (SenderLike("500", "500", "500"), Part("down", "500")),
+        (SenderLike(credentials="401"), Part("down", "401", refused=True)),
     ],
 )
-def test_a_channel_is_its_worst_part(
-    receives: bool, able: tuple[bool, str], sender: Any, health: ChannelHealth
-) -> None:
-    assert channel_health(receives=receives, can_append=able, sender=sender) == health
+def test_sending_is_what_the_breaker_says(sender: Any, part: Part) -> None:
+    assert sending_of(sender) == part
+
+
+@pytest.mark.parametrize(
+    ("webhook", "readings", "part"),
+    [
+        (True, [], WELL),
+        (False, [], UNKNOWN),
+        (False, [Reading("standby", since=NOW)], UNKNOWN),
+        (True, [Reading("standby", since=NOW)], WELL),
+        (False, [Reading("reading", since=NOW)], WELL),
+        (False, [Reading("reading", since=NOW), Reading("retrying", "429", NOW - 5)], Part("degraded", "429")),
+        (False, [Reading("retrying", "429", NOW - 60)], Part("down", "429")),
+        (True, [Reading("refused", "401", NOW)], Part("down", "401", refused=True)),
+    ],
+)
+def test_receiving_is_the_worst_of_its_sources(webhook: bool, readings: list[Reading], part: Part) -> None:
+    assert receiving_of(can_append=(True, ""), webhook=webhook, readings=readings, now=NOW) == part
+
+
+def test_nothing_is_received_that_cannot_be_made_durable() -> None:
+    assert receiving_of(can_append=(False, "disk full"), webhook=True, readings=[Reading("reading")]) == FULL
+
+
+@pytest.mark.parametrize(
+    ("receiving", "sending", "health"),
+    [
+        (WELL, WELL, ChannelHealth("healthy", "healthy", "healthy", "healthy")),
+        (FULL, WELL, ChannelHealth("down", "down", "healthy", "healthy", "disk full")),
+        (WELL, Part("degraded", "500"), ChannelHealth("degraded", "healthy", "degraded", "healthy", "500")),
+        (WELL, Part("down", "500"), ChannelHealth("down", "healthy", "down", "healthy", "500")),
+        (WELL, Part("down", "401", refused=True), ChannelHealth("down", "healthy", "down", "down", "401")),
+        (Part("down", "401", refused=True), UNKNOWN, ChannelHealth("down", "down", "unknown", "down", "401")),
+        (WELL, UNKNOWN, ChannelHealth("healthy", "healthy", "unknown", "unknown")),
+        (UNKNOWN, WELL, ChannelHealth("healthy", "unknown", "healthy", "healthy")),
+    ],
+)
+def test_a_channel_is_its_worst_part(receiving: Part, sending: Part, health: ChannelHealth) -> None:
+    assert channel_health(receiving, sending) == health
+
+
+def test_what_a_provider_still_allows_is_told() -> None:
+    quota = Quota("mentions", 3, 300, 1_800_000_000.0)
+    assert channel_health(WELL, WELL, [quota]).quotas == (quota,)
 
 
 def test_the_worst_of_all_channels() -> None:

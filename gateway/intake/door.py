@@ -1,4 +1,4 @@
-"""Intake: takes webhook calls, has them verified and parsed, and answers yes only when their events are durable.
+"""The webhook of one channel: calls are verified and parsed, and answered yes only when their events are durable.
 
 It needs nothing but the log. This is the hot path of the gateway: no middleware, nothing computed twice, nothing
 logged for a message that is well.
@@ -7,10 +7,6 @@ logged for a message that is well.
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -18,17 +14,15 @@ import structlog
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from channels.base import Channel, InboundMessage, Request
+from channels.base import Answer, Capability, Channel, Request
 from channels.errors import ChannelError, Malformed, TooLarge, Unverified
 from channels.forms import parse_fields
 from config.settings import Settings
-from gateway.eventlog.base import EventLog, LogUnavailable, Record
+from gateway.answers import problem
+from gateway.eventlog.base import LogUnavailable
 from gateway.evidence import letter_of_request, secrets_of
+from gateway.intake.recorder import Recorder
 from gateway.metrics import Metrics
-from normalizer.cloudevents import headers as event_headers
-from normalizer.event import encode
-from normalizer.messages import encode as encode_message
-from normalizer.normalize import Normalizer
 
 log = structlog.get_logger(__name__)
 
@@ -36,50 +30,20 @@ RETRY_AFTER = "5"
 _STATUS = {Unverified: 401, Malformed: 400, TooLarge: 413}
 
 
-def problem(
-    status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None, dead_letter: str = ""
-) -> web.Response:
-    """The contract's error answer: ``{"error": {"code", "message"}}``, with the id of a dead letter where one was kept.
-
-    It is never empty: Kannel takes an empty answer for a yes, whatever its status.
-    """
-    error = {"code": code, "message": message}
-    if dead_letter:
-        error["dead_letter"] = dead_letter
-    body = json.dumps({"error": error}).encode()
-    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
-
-
 class Door:
     """The webhook of one channel: ``POST|GET /webhooks/<channel>`` and ``…/status``."""
 
-    def __init__(
-        self,
-        channel: Channel,
-        normalizer: Normalizer,
-        *,
-        log: EventLog,
-        metrics: Metrics,
-        settings: Settings,
-        source: str,
-    ) -> None:
+    def __init__(self, channel: Channel, recorder: Recorder, *, metrics: Metrics, settings: Settings) -> None:
+        self.name = channel.name
+        self.takes_receipts = Capability.RECEIPTS in channel.spec.capabilities
         self._channel = channel
-        self._normalizer = normalizer
-        self._log = log
+        self._recorder = recorder
         self._metrics = metrics
-        self._topic = settings.topics.complaints
-        self._dead_letters = settings.topics.dead_letters
         self._timeout = settings.server.request_timeout
         own = channel.settings.max_body or channel.spec.limits.max_body
         self._max_body = min(own, settings.server.max_body)
-        self._source = source
         self._secrets = secrets_of(channel.settings)
-        self._received = metrics.messages_received.labels(channel.name)
-        answer = channel.answer()
-        self._answer: dict[str, Any] = {"status": answer.status, "body": answer.body}
-        if answer.content_type:
-            self._answer["content_type"] = answer.content_type
-        self.last_received = 0.0
+        self._answer = _arguments(channel.answer())
 
     async def messages(self, http: web.Request) -> web.Response:
         """Take inbound messages."""
@@ -93,6 +57,8 @@ class Door:
         channel = self._channel
         try:
             request = _request(http, await self._body(http))
+            if request.method == "GET" and (handshake := channel.challenge(request)) is not None:
+                return web.Response(**_arguments(handshake))
             channel.verify(request)
         except ChannelError as error:
             return self._refused(error)
@@ -102,23 +68,12 @@ class Door:
             return await self._malformed(request, error, receipts=receipts)
         if messages:
             try:
-                await self._log.append(self._records(messages))
+                await self._recorder.messages(messages)
             except LogUnavailable as error:
                 return self._unavailable(error)
-        if not receipts:
-            self.last_received = time.time()
-            self._received.inc(len(messages))
+            if not receipts:
+                self._recorder.count(messages)
         return web.Response(**self._answer)
-
-    def _records(self, messages: Sequence[InboundMessage]) -> list[Record]:
-        now = datetime.now(UTC)
-        records = []
-        for message in messages:
-            event = self._normalizer.event(message, now)
-            records.append(
-                Record(self._topic, event.sender.key.encode(), encode(event), event_headers(event, self._source))
-            )
-        return records
 
     async def _body(self, http: web.Request) -> bytes:
         """The whole body, within the bounds of size and time."""
@@ -151,14 +106,8 @@ class Door:
     async def _malformed(self, request: Request, error: Malformed, *, receipts: bool) -> web.Response:
         """Keep what a verified provider sent and we cannot read; then say so."""
         letter = letter_of_request(self._channel, request, error, receipts=receipts, secrets=self._secrets)
-        record = Record(
-            self._dead_letters,
-            letter.id.encode(),
-            encode_message(letter),
-            event_headers(letter, self._source),
-        )
         try:
-            await self._log.append([record])
+            await self._recorder.letter(letter)
         except LogUnavailable as unavailable:
             return self._unavailable(unavailable)
         return self._refused(error, dead_letter=letter.id)
@@ -194,3 +143,11 @@ def _request(http: web.Request, body: bytes) -> Request:
         content_type=http.content_type if body else "",
         remote=http.remote or "",
     )
+
+
+def _arguments(answer: Answer) -> dict[str, Any]:
+    """An answer as the web framework takes it."""
+    arguments: dict[str, Any] = {"status": answer.status, "body": answer.body}
+    if answer.content_type:
+        arguments["content_type"] = answer.content_type
+    return arguments

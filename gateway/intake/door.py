@@ -7,18 +7,17 @@ logged for a message that is well.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import aiohttp
 import structlog
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from channels.base import Answer, Capability, Channel, Request
+from channels.base import Capability, Channel, Request
 from channels.errors import ChannelError, Malformed, TooLarge, Unverified
 from channels.forms import parse_fields
 from config.settings import Settings
-from gateway.answers import problem
+from gateway.answers import Rendered, plain, problem
 from gateway.eventlog.base import LogUnavailable
 from gateway.evidence import letter_of_request, secrets_of
 from gateway.intake.recorder import Recorder
@@ -43,22 +42,23 @@ class Door:
         own = channel.settings.max_body or channel.spec.limits.max_body
         self._max_body = min(own, settings.server.max_body)
         self._secrets = secrets_of(channel.settings)
-        self._answer = _arguments(channel.answer())
+        self._answer = channel.answer()
+        self._yes = Rendered(self._answer)
 
-    async def messages(self, http: web.Request) -> web.Response:
+    async def messages(self, http: web.Request) -> web.StreamResponse:
         """Take inbound messages."""
         return await self._take(http, receipts=False)
 
-    async def receipts(self, http: web.Request) -> web.Response:
+    async def receipts(self, http: web.Request) -> web.StreamResponse:
         """Take delivery receipts."""
         return await self._take(http, receipts=True)
 
-    async def _take(self, http: web.Request, *, receipts: bool) -> web.Response:
+    async def _take(self, http: web.Request, *, receipts: bool) -> web.StreamResponse:
         channel = self._channel
         try:
             request = _request(http, await self._body(http))
             if request.method == "GET" and (handshake := channel.challenge(request)) is not None:
-                return web.Response(**_arguments(handshake))
+                return plain(handshake)
             channel.verify(request)
         except ChannelError as error:
             return self._refused(error)
@@ -73,7 +73,7 @@ class Door:
                 return self._unavailable(error)
             if not receipts:
                 self._recorder.count(messages)
-        return web.Response(**self._answer)
+        return self._yes if self._yes.fits(http) else plain(self._answer)
 
     async def _body(self, http: web.Request) -> bytes:
         """The whole body, within the bounds of size and time."""
@@ -143,11 +143,3 @@ def _request(http: web.Request, body: bytes) -> Request:
         content_type=http.content_type if body else "",
         remote=http.remote or "",
     )
-
-
-def _arguments(answer: Answer) -> dict[str, Any]:
-    """An answer as the web framework takes it."""
-    arguments: dict[str, Any] = {"status": answer.status, "body": answer.body}
-    if answer.content_type:
-        arguments["content_type"] = answer.content_type
-    return arguments

@@ -326,3 +326,37 @@ async def test_a_malformed_call_that_is_sent_again_is_one_dead_letter(
         await whole.until(lambda rows: bool(rows), cases)
         (letter,) = await whole.rows(dead_letters)
     assert said == {letter.id}
+
+
+async def spoken(inside: Inside, head: str, requests: int) -> bytes:
+    """What the door answers to requests in one go, each with this head, until it closes or has answered all."""
+    port = int(inside.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for number in range(requests):
+        writer.write(
+            head.format(path=f"/webhooks/sms?token={TOKEN}&from=%2B6281234567890&text=halo&id={number}").encode()
+        )
+    said = b""
+    async with asyncio.timeout(10):
+        while said.count(b"\r\n\r\n") < requests and (more := await reader.read(4096)):
+            said += more
+    writer.close()
+    await writer.wait_closed()
+    return said
+
+
+@pytest.mark.parametrize(
+    ("head", "answers", "closed"),
+    [
+        ("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n", 2, False),
+        ("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 1, True),
+        ("GET {path} HTTP/1.0\r\n\r\n", 1, True),
+    ],
+    ids=["1.1 kept", "1.1 closed", "1.0"],
+)
+async def test_the_yes_fits_the_connection(intake: Inside, head: str, answers: int, closed: bool) -> None:
+    said = await spoken(intake, head, answers)
+    assert said.count(b" 200 OK\r\n") == answers
+    assert said.count(b"\r\nDate: ") == answers
+    assert said.lower().count(b"\r\ncontent-length: 0\r\n") == answers
+    assert (b"connection: close" in said.lower()) is (closed and b"HTTP/1.1" in said)

@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -82,6 +82,10 @@ class StandInServer(abc.ABC, Generic[H]):
     """
 
     url: str
+    address: str = ""
+    """What citizens write to, for people to read: the first account's number, handle, bot or address."""
+    citizen: ClassVar[str]
+    """An address to be a citizen with, as :meth:`text` takes it."""
 
     def __init__(self) -> None:
         self.sent: list[H] = []
@@ -105,7 +109,8 @@ class StandInServer(abc.ABC, Generic[H]):
     async def text(self, webhook_url: str, from_: str, text: str) -> Passed:
         """Write to the gateway as a citizen, the way the first account's settings receive messages.
 
-        Where the gateway reads by itself, ``webhook_url`` is not used.
+        Where the gateway reads by itself, ``webhook_url`` is not used. Raises :class:`ValueError` for a ``from_`` that
+        nobody has on this channel.
         """
 
     async def wait_for(self, condition: Callable[[Sequence[H]], bool], timeout: float = 10.0) -> list[H]:

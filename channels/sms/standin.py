@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import ClassVar
 from uuid import uuid4
 
 from aiohttp import web
@@ -34,10 +35,13 @@ class StandIn(StandInServer[StandInMessage]):
     ``settings.model_copy(update=standin.overrides(settings))``.
     """
 
+    citizen: ClassVar[str] = "+6281234567890"
+
     def __init__(self, *accounts: SmsSettings, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__()
         self.accounts = accounts
         self.url = ""
+        self.address = accounts[0].sender if accounts else ""
         self._bind = (host, port)
         self._providers: dict[DialectName, Provider] = {name: load(name)(accounts) for name in DIALECTS}
         self._http = HttpClient(timeout=30.0)

@@ -1,4 +1,4 @@
-"""The page at ``/sandbox``: a phone that texts 1708, and what comes back, live by server-sent events."""
+"""The page at ``/sandbox``: every channel as its citizens see it, and what comes back, live by server-sent events."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Page:
 
     async def _show(self, _request: web.Request) -> web.Response:
         html = self._template.render(
-            channels=[(name, player.title, player.address) for name, player in self._players.items()],
+            channels=list(self._players.values()),
             zone=self._zone,
         )
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
@@ -74,12 +74,14 @@ class Page:
             return problem(404, "unknown_channel", "the sandbox plays no channel of this name")
         sender, text = str(fields.get("from", "")).strip(), str(fields.get("text", ""))
         if not sender:
-            return problem(400, "no_sender", "say which phone the text comes from")
+            return problem(400, "no_sender", "say who the message comes from")
         if len(text) > LONGEST_TEXT:
             return problem(413, "too_large", f"a text has at most {LONGEST_TEXT} characters here")
         await self._conversation.add(name, "citizen", sender, text)
         try:
             status = await player.text(self.webhook_url(name), sender, text)
+        except ValueError as error:
+            return problem(400, "bad_sender", str(error))
         except ChannelError as error:
             return problem(502, error.reason, str(error))
         return web.json_response({"status": status})

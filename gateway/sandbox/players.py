@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
+from channels.standin import Heard, StandInServer
 from gateway.channelset import ChannelConfig
 from gateway.sandbox.conversation import Conversation
-
-
-class StandInServer(Protocol):
-    """What the sandbox needs of a type's ``standin.StandIn``."""
-
-    sent: list[Any]
-
-    async def wait_for(self, condition: Callable[[Any], bool], timeout: float) -> Any:
-        """Wait until the condition holds for what the gateway sent so far."""
-        ...
-
-    async def text(self, webhook_url: str, from_: str, text: str) -> Any:
-        """Write to the gateway as a citizen; returns the gateway's answer."""
-        ...
-
-    def overrides(self, settings: Any) -> dict[str, str]:
-        """The settings that point a channel at the stand-in."""
-        ...
 
 
 class Player:
     """Plays the provider of one channel: passes citizens' texts on, and shows what the gateway sends."""
 
-    def __init__(self, config: ChannelConfig, standin: StandInServer) -> None:
+    def __init__(self, config: ChannelConfig, standin: StandInServer[Heard]) -> None:
+        self.name = config.name
         self.title = config.spec.title
-        self.address = str(getattr(config.settings, "sender", "") or getattr(config.settings, "address", ""))
-        self._name = config.name
+        self.address = standin.address
+        self.citizen = standin.citizen
         self._standin = standin
 
     async def text(self, webhook_url: str, sender: str, text: str) -> int:
@@ -46,14 +31,19 @@ class Player:
         """Put every reply that the gateway sends into the conversation, and tell it."""
         seen = 0
         while True:
-            sent = await self._standin.wait_for(lambda all_, n=seen: len(all_) > n, timeout=3600.0)  # type: ignore[misc]
+            sent = await self._standin.wait_for(partial(_more_than, seen), timeout=3600.0)
             for message in sent[seen:]:
-                await conversation.add(self._name, "gateway", message.to, message.text)
+                await conversation.add(self.name, "gateway", message.to, message.text)
                 told(message.sender, message.to, message.text)
             seen = len(sent)
 
 
-def standin_of(config: ChannelConfig) -> Any:
+def _more_than(seen: int, sent: Sequence[Heard]) -> bool:
+    return len(sent) > seen
+
+
+def standin_of(config: ChannelConfig) -> StandInServer[Any]:
     """The stand-in of a channel's type, for this channel's account; enter it to start its server."""
     module = importlib.import_module(f"channels.{config.spec.type}.standin")
-    return module.StandIn(config.settings)
+    standin: StandInServer[Any] = module.StandIn(config.settings)
+    return standin

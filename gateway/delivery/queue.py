@@ -185,7 +185,15 @@ async def pending(store: Store) -> dict[str, int]:
 
 def _leased(row: Any, *, doubtful: bool) -> Leased:
     thread = msgspec.json.decode(row.thread, type=Thread) if row.thread else Thread()
-    message = OutboundMessage(delivery=row.id, to=row.address, text=row.text, subject=row.subject, thread=thread)
+    message = OutboundMessage(
+        delivery=row.id,
+        to=row.address,
+        text=row.text,
+        subject=row.subject,
+        thread=thread,
+        number=row.case_number or "",
+        purpose=row.template,
+    )
     return Leased(message, row.case_number, row.received_at, row.created_at, row.attempts, doubtful)
 
 

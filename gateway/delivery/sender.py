@@ -165,8 +165,9 @@ class Sender:
     def _failed(self, error: ChannelError, leased: Leased) -> Settlement:
         """Tell the breaker, count, and settle a failed attempt."""
         reason = f"{error.reason}: {error}"
-        if isinstance(error, Refused):
-            # The provider answered: the channel is well, this reply is not.
+        slowed = isinstance(error, RetryLater) and error.reason == "throttled" and not error.whole_channel
+        if slowed or isinstance(error, Refused):
+            # The provider answered: the channel is well, this reply or this conversation is not.
             self.breaker.succeeded()
         elif isinstance(error, Misconfigured):
             self.credentials_refused = reason

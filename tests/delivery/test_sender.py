@@ -13,6 +13,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
+from channels.base import OutboundMessage, Sent
+from channels.errors import RetryLater
 from channels.http import HttpClient
 from channels.sms import SPEC, SmsSettings
 from channels.sms.standin import Fault, StandIn
@@ -190,6 +192,25 @@ async def test_only_a_refusal_of_this_recipient_is_permanent(yard: Yard) -> None
     assert sorted(r.state for r in await yard.rows()) == ["failed", "sent", "sent"]
     (letter,) = await yard.rows(dead_letters)
     assert (letter.stage, letter.reason, letter.reference) == ("deliver", "refused", f"{1:032x}")
+
+
+async def test_a_conversation_that_is_slowed_down_holds_up_no_other(yard: Yard) -> None:
+    ids = await yard.write(6)
+    sender = yard.sender()
+    send = sender.channel.send
+
+    async def slowed(message: OutboundMessage) -> Sent:
+        if message.delivery in ids[:4]:
+            raise RetryLater("not so fast in this chat", reason="throttled", retry_after=600)
+        return await send(message)
+
+    sender.channel.send = slowed  # type: ignore[method-assign]
+    async with yard.running(sender):
+        async with asyncio.timeout(PATIENCE):
+            while len(yard.standin.sent) < 2 or not all(row.attempts for row in await yard.rows()):
+                await asyncio.sleep(0.01)
+        assert sender.breaker.state is State.CLOSED
+    assert {m.delivery for m in yard.standin.sent} == set(ids[4:])
 
 
 async def test_a_day_of_failures_ends_in_the_dead_letters(yard: Yard) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
@@ -10,9 +9,6 @@ from channels.errors import Malformed
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 200
-
-# Escaped, these belong to a name or a value: such a form is parted before it is decoded, any other in one go.
-_SEPARATOR = re.compile(b"%(?:26|3[Dd])")
 
 
 def parse_fields(encoded: str | bytes) -> dict[str, str]:
@@ -23,34 +19,38 @@ def parse_fields(encoded: str | bytes) -> dict[str, str]:
     """
     if isinstance(encoded, str):
         encoded = encoded.encode("utf-8", "surrogateescape")
-    if encoded.count(b"&") >= MAX_FIELDS:
+    text = encoded.decode("utf-8", "surrogateescape").replace("+", " ")
+    # Escaped, these belong to a name or a value: such a form is parted before it is decoded, any other in one go.
+    parted = "%26" in text or "%3D" in text or "%3d" in text
+    if not parted:
+        text = _unescaped(text)
+    pairs = text.split("&", MAX_FIELDS)
+    if len(pairs) > MAX_FIELDS:
         raise Malformed(f"the form has more than {MAX_FIELDS} fields", reason="too_many_fields")
-    encoded = encoded.replace(b"+", b" ")
-    if _SEPARATOR.search(encoded) is None:
-        pairs = [pair.partition("=") for pair in _decoded(encoded).split("&")]
-    else:
-        pairs = [_parted(pair) for pair in encoded.split(b"&")]
     fields: dict[str, str] = {}
-    for name, _, value in pairs:
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if parted:
+            name, value = _unescaped(name), _unescaped(value)
         if name and name not in fields:
             fields[name] = value
     return fields
 
 
-def _parted(pair: bytes) -> tuple[str, str, str]:
-    name, equals, value = pair.partition(b"=")
-    return _decoded(name), equals.decode(), _decoded(value)
-
-
-def _decoded(data: bytes) -> str:
-    """``data`` with its percent escapes read; a percent sign without two hexadecimal digits stands for itself."""
-    if b"%" in data:
-        try:
-            # The codec for Python's own escapes reads all of them at once.
-            text = data.replace(b"\\", b"\\\\").replace(b"%", b"\\x").decode("unicode_escape")
-            data = text.encode("latin-1")
-        except UnicodeDecodeError:
-            data = unquote_to_bytes(data)
+def _unescaped(text: str) -> str:
+    """``text`` with its percent escapes read; a percent sign without two hexadecimal digits stands for itself."""
+    if "%" not in text:
+        return text
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        # The codec for Python's own escapes reads all of them at once.
+        read = data.replace(b"\\", b"\\\\").replace(b"%", b"\\x").decode("unicode_escape")
+    except UnicodeDecodeError:
+        data = unquote_to_bytes(data)
+    else:
+        if read.isascii():
+            return read
+        data = read.encode("latin-1")
     return data.decode("utf-8", "surrogateescape")
 
 

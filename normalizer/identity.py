@@ -51,7 +51,6 @@ def joined_id(*, instance: str, sender: str, ref: str, first: str) -> str:
     return _hash(_EVENT, (instance, sender, "joined", ref, first))
 
 
-@lru_cache(maxsize=10_000)
 def sender_key(secret: bytes, channel_type: str, address: str) -> str:
     """32 hex digits that stand for a sender over all instances of a type, and tell nobody the address.
 
@@ -80,20 +79,17 @@ def fingerprint(message: InboundMessage) -> str:
 
 
 def _hash(begun: hashlib.blake2b, fields: Sequence[str]) -> str:
-    digest = begun.copy()
-    digest.update(_framed(fields))
-    return digest.hexdigest()
-
-
-def _framed(fields: Sequence[str]) -> bytes:
-    """The fields as a JSON array, so that none runs into the next.
+    """The hash of the fields as a JSON array, so that none runs into the next.
 
     Lone surrogates, which providers do send, cannot stand in JSON: then the fields are UTF-8 in hexadecimal.
     """
+    digest = begun.copy()
     try:
-        return _encoder.encode(fields)
+        digest.update(_encoder.encode(fields))
     except UnicodeEncodeError:
-        return _encoder.encode(["surrogates", *(field.encode("utf-8", "surrogatepass").hex() for field in fields)])
+        spelled = (field.encode("utf-8", "surrogatepass").hex() for field in fields)
+        digest.update(_encoder.encode(["surrogates", *spelled]))
+    return digest.hexdigest()
 
 
 def _microseconds(moment: datetime) -> int:

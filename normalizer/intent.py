@@ -76,6 +76,7 @@ class Grammar:
         self._whole: dict[str, Intent] = {_alike(word): "help" for word in _plain(words.help)}
         self._whole |= {_alike(word): "stop" for word in _plain(words.stop)}
         self._longest = max(map(len, self._whole), default=0)
+        self._few_letters = re.compile(rf"[\W_]*(?:[^\W_][\W_]*){{0,{self._longest}}}")
         self._help_commands = _commands(words.help)
         self._stop_commands = _commands(words.stop)
         self._status = _in_front(words.status)
@@ -121,22 +122,30 @@ class Grammar:
         )
 
     def _read(self, text: str) -> Reading:
-        return Reading(intent="complaint", body=text) if self._is_plain(text) else self._read_closely(text)
+        return Reading(intent="complaint", body=text) if self._is_plain(text) else self.read_closely(text)
 
     def _is_plain(self, text: str) -> bool:
-        """Whether this is what most messages are: too long for a command, with nothing in front and no number."""
+        """Whether this is what most messages are: no command, nothing in front, no number, and a word that tells."""
         word = _WORD.match(text)
         return (
             word is not None
-            and len(text) > _SHORT
             and self._in_front.match(text) is None
             and word[0].casefold() not in self._regions
             and "@" not in text
             and "#" not in text
             and not worth_reading(readable(text))
+            and (len(text) > _SHORT or (self._command_of(text) is None and self._tells(text)))
         )
 
-    def _read_closely(self, text: str) -> Reading:
+    def _tells(self, text: str) -> bool:
+        """Whether a word, blanks on both sides, is no greeting and has no place in a question about a report."""
+        for word in text.lower().split():
+            if word.isalpha() and not self._asks_with(word) and _squeezed(word) not in self._meaningless:
+                return True
+        return False
+
+    def read_closely(self, text: str) -> Reading:
+        """Read a readable text as :meth:`read` does, without the short way of plain messages."""
         wishes, region, new_case = privacy.NONE, "", False
         at = _end(_SKIPPED, text, 0)
         while True:
@@ -203,12 +212,16 @@ class Grammar:
 
     def _whole_message(self, said: str) -> Intent | None:
         """Stop, help or empty, where the message is that and nothing else."""
-        # Folding costs: a text that is too long and has too many words is no command.
-        if (len(said) <= 2 * self._longest or said.count(" ") < 4) and (intent := self._whole.get(_alike(said))):
-            return intent
+        if command := self._command_of(said):
+            return command
         if all(word[0].isdigit() or _squeezed(word[0]) in self._meaningless for word in _WORD.finditer(said)):
             return "empty" if sum(map(str.isdigit, said)) < 5 else None
         return None
+
+    def _command_of(self, said: str) -> Intent | None:
+        """Stop or help, where the message is that command and nothing else."""
+        # Folding costs: a text of more letters than the longest command has is none.
+        return self._whole.get(_alike(said)) if self._few_letters.fullmatch(said) else None
 
     def _asked(self, rest: str) -> _Verdict | None:
         """What follows a status command: a number somewhere, or nothing of its own; ``None`` for other words."""
@@ -247,11 +260,15 @@ class Grammar:
         """How many words say something beside a question about a report; counting stops where they are many."""
         others = 0
         for word in _LETTERS.finditer(rest.lower()):
-            if word[0] not in self._known and _stem(word[0]) not in self._known:
+            if not self._asks_with(word[0]):
                 others += 1
                 if others > _FEW:
                     break
         return others
+
+    def _asks_with(self, word: str) -> bool:
+        """Whether a word in lower case has its place in a question about a report."""
+        return word in self._known or _stem(word) in self._known
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 
 from normalizer.event import Language
 
@@ -141,10 +142,13 @@ def words(text: str) -> list[str]:
 
 def spoken(words: Iterable[str]) -> Language:
     """What :func:`detect` tells of a text with these words."""
-    total = sum(map(_POINTS.__getitem__, words))
-    if not total:
-        return ""
-    scores = _COUNTERS.unpack(total.to_bytes(_COUNTERS.size, "little"))
+    return _best(sum(map(_POINTS.__getitem__, words)))
+
+
+@lru_cache(maxsize=4096)
+def _best(points: int) -> Language:
+    """The language with the most of these points; short messages differ in few of them."""
+    scores = _COUNTERS.unpack(points.to_bytes(_COUNTERS.size, "little"))
     best = max(scores)
     language = _LANGUAGES[scores.index(best)]
     return language if best >= _ENOUGH[language] else ""

@@ -36,6 +36,11 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     region: str = ""
     privacy: Privacy = privacy.NONE
 
+    @property
+    def asks_more(self) -> bool:
+        """Whether any of the last five, which few messages utter, is there."""
+        return bool(self.new_case or self.numbers or self.bad_numbers or self.region) or self.privacy != privacy.NONE
+
 
 class Normalizer:
     """Makes the events of one channel instance.
@@ -67,13 +72,15 @@ class Normalizer:
         event. Raises nothing, whatever a channel hands in: what JSON or the store cannot hold is replaced, what is
         too long is cut, and the raw payload has it all.
         """
+        more = bool(message.attachments or message.location)
         if message.kind in _UNREAD:
             said = _unread(message.text, message.subject)
         else:
-            more = bool(message.attachments or message.location)
             said = self._read(message.text, message.subject, more=more)
         sender = message.sender
-        return ComplaintEvent(
+        # Python passes up to 15 keywords as they are and more in a dictionary, which takes longer than this whole
+        # call: so the fields that few messages have are put in afterwards.
+        event = ComplaintEvent(
             id=identity.event_id(
                 instance=self._instance,
                 sender=sender.address,
@@ -96,21 +103,30 @@ class Normalizer:
             subject=said.subject,
             text=said.text,
             original=said.original,
-            quoted=clean(message.quoted[:MAX_TEXT]),
             language=said.language,
             intent=said.intent,
-            new_case=said.new_case,
-            numbers=said.numbers,
-            bad_numbers=said.bad_numbers,
-            region=said.region,
-            privacy=said.privacy,
-            location=_location(message.location),
-            attachments=tuple(map(_attachment, message.attachments)),
-            part=_part(message.part),
-            receipt=_receipt(message.receipt),
-            automated=line(message.automated),
             raw=_raw(message, raw_stored),
         )
+        if said.asks_more:
+            event = msgspec.structs.replace(
+                event,
+                new_case=said.new_case,
+                numbers=said.numbers,
+                bad_numbers=said.bad_numbers,
+                region=said.region,
+                privacy=said.privacy,
+            )
+        if more or message.quoted or message.part or message.receipt or message.automated:
+            event = msgspec.structs.replace(
+                event,
+                quoted=clean(message.quoted[:MAX_TEXT]),
+                location=_location(message.location),
+                attachments=tuple(map(_attachment, message.attachments)),
+                part=_part(message.part),
+                receipt=_receipt(message.receipt),
+                automated=line(message.automated),
+            )
+        return event
 
     def joined(self, parts: Sequence[ComplaintEvent], *, incomplete: bool) -> ComplaintEvent:
         """The one message that the parts of a long SMS or an album make, in the order of their index.

@@ -43,6 +43,16 @@ def test_golden_values() -> None:
     # Whatever a JSON writer may choose to escape must stay as it is, too.
     assert fingerprint(message(text='é\x00\x1f"\\/\u2028\U0001f600')) == "cd13186f556478e64f400ed162738e5a"
     assert fingerprint(message(text='é\x00\x1f"\\/\u2028\U0001f600\udcff')) == "d6321da54a402ee83afca841e8b485f1"
+    assert fingerprint(message(receipt=Receipt("failed", "d1", "p1", "16"))) == "93778162779cb3f41168c2a6c6e67038"
+    photo, voice = Attachment("a.jpg", "image/jpeg", sha256="ab"), Attachment("b.ogg", "audio/ogg", reference="r2")
+    assert (
+        fingerprint(message(location=Location(-6.2, 106.8, "Monas"), attachments=(photo, voice)))
+        == "dad6f6f6b0e7f81a664c574666dbc480"
+    )
+    assert (
+        joined_id(instance="sms", sender="+6281234567890", ref="7", first=GOLDEN_EVENT)
+        == "a811a2d49eb77e911414f7332a795c3e"
+    )
 
 
 def test_another_process_computes_the_same_id() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from config.words import REGIONS as SHIPPED_REGIONS
 from normalizer.event import Intent, Privacy
-from normalizer.intent import Reading, classify
-from normalizer.words import IntentWords
+from normalizer.intent import Grammar, Reading, classify
+from normalizer.text import readable
+from normalizer.words import WORDS, IntentWords
 
 N = "4829137065"
 M = "5932104477"
@@ -109,6 +112,7 @@ LATEST = [
     "/status@LaporBot",
     "bagaimana laporan saya?",
     "gmn kabar laporan sy min",
+    "gimana laporanku?",
 ]
 
 HELP = [
@@ -132,6 +136,7 @@ HELP = [
     "Lapor baru 😀",
     "/laporbaru",
     "@lapor1708 bantuan",
+    "bantuan #lapor",
     "ANONIM bantuan",
 ]
 
@@ -146,6 +151,7 @@ STOP = [
     "/stop",
     "/stop@LaporBot",
     "stop 🛑",
+    "stop @lapor1708",
 ]
 
 EMPTY = [
@@ -209,26 +215,27 @@ COMPLAINT = [
 ]
 
 
-def rows() -> list[object]:
-    """Each text with its intent, the numbers it names, and those that were meant as one."""
-    table: list[tuple[Intent, list[str], tuple[str, ...] | None, bool]] = [
-        ("status", STATUS, (N,), False),
-        ("follow_up", FOLLOW_UP, (N,), False),
-        ("status", CHECK_THE_NUMBER, (), True),
-        ("status", LATEST, (), False),
-        ("help", HELP, (), False),
-        ("stop", STOP, (), False),
-        ("empty", EMPTY, (), False),
-        ("complaint", COMPLAINT, None, False),
-    ]
-    return [
+TABLE: list[tuple[Intent, list[str], tuple[str, ...] | None, bool]] = [
+    ("status", STATUS, (N,), False),
+    ("follow_up", FOLLOW_UP, (N,), False),
+    ("status", CHECK_THE_NUMBER, (), True),
+    ("status", LATEST, (), False),
+    ("help", HELP, (), False),
+    ("stop", STOP, (), False),
+    ("empty", EMPTY, (), False),
+    ("complaint", COMPLAINT, None, False),
+]
+"""Texts with their intent, the numbers they name, and whether some were meant as one."""
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "numbers", "bad"),
+    [
         pytest.param(text, intent, numbers, bad, id=f"{intent}: {text!r}")
-        for intent, texts, numbers, bad in table
+        for intent, texts, numbers, bad in TABLE
         for text in texts
-    ]
-
-
-@pytest.mark.parametrize(("text", "intent", "numbers", "bad"), rows())
+    ],
+)
 def test_intent(text: str, intent: Intent, numbers: tuple[str, ...] | None, bad: bool) -> None:
     reading = read(text)
     assert reading.intent == intent
@@ -357,3 +364,53 @@ def test_any_text_can_be_read(text: str, subject: str) -> None:
     reading = read(text, subject)
     assert not (reading.intent in ("stop", "help", "empty") and reading.numbers)
     assert not (reading.new_case and reading.intent != "complaint")
+
+
+GRAMMARS = {
+    "as shipped": Grammar(WORDS, SHIPPED_REGIONS),
+    "of other words": Grammar(
+        IntentWords(stop=("SUDAHI",), status=("KABAR JALAN",), new_case=("ADA BARU",), meaningless=("jalan",)),
+        ("ADA", "Lampu"),
+    ),
+    "without words": Grammar(
+        IntentWords(stop=(), help=(), status=(), new_case=(), meaningless=(), asking=(), report=(), state=(), filler=())
+    ),
+}
+# What the two ways could disagree about: every word that means something to a grammar, whole, spaced, glued to
+# digits and in look-alikes, among words that mean nothing to any.
+MEANING = sorted(
+    {word for words in msgspec.structs.astuple(WORDS) for word in words} | {*SHIPPED_REGIONS, "KABAR JALAN"}
+)
+PIECES = st.one_of(
+    st.sampled_from(MEANING),
+    st.sampled_from(MEANING).map(str.title),
+    st.sampled_from(MEANING).map(lambda word: word.replace("O", "0").replace("I", "1")),
+    st.sampled_from(MEANING).map(lambda word: word + "nya"),
+    st.sampled_from(
+        ("jalan", "rusak", "Lampu", "mati", "ada", "baru", "saja", "umum", "x", "4x", "3", "RT03", "caf\u00e9")
+    ),
+    st.sampled_from(
+        ("ANONIM", "RAHASIA", "an0nim", "dan", "@lapor1708", "#lapor", "/", "_", "b e r h e n t i", "STOP")
+    ),
+    st.sampled_from(
+        (N, BAD, "482 913 7065", "4.829.137.065", "081234567890", "12345", "1708", "?", "!", "'", "\u0130")
+    ),
+    st.text(max_size=4),
+)
+TEXTS = st.builds(
+    lambda pieces, between: between.join(pieces),
+    st.lists(PIECES, max_size=12),
+    st.sampled_from((" ", "  ", ", ", "", "\n")),
+)
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS.keys())
+@given(text=TEXTS)
+def test_the_short_way_of_plain_messages_reads_what_the_long_way_reads(grammar: Grammar, text: str) -> None:
+    assert grammar.read(text) == grammar.read_closely(readable(text))
+
+
+@pytest.mark.parametrize("text", [text for _, texts, _, _ in TABLE for text in texts])
+def test_the_short_way_and_the_table(text: str) -> None:
+    for grammar in GRAMMARS.values():
+        assert grammar.read(text) == grammar.read_closely(readable(text))

@@ -151,6 +151,57 @@ def test_a_wrong_clock_is_kept_as_evidence_and_ours_counts(days: int) -> None:
     assert (made.sent_at, made.received_at) == (sent, NOW)
 
 
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        pytest.param({"subject": "Lampu"}, {"subject": "Lampu"}, id="subject"),
+        pytest.param({"quoted": "> a"}, {"quoted": "> a"}, id="quoted history"),
+        pytest.param({"automated": "bounce"}, {"automated": "bounce"}, id="reason for a robot"),
+        pytest.param({"part": Part("7", 1, 2)}, {"part": Part("7", 1, 2)}, id="part"),
+        pytest.param({"receipt": Receipt("failed", "d1")}, {"receipt": Receipt("failed", "d1")}, id="receipt"),
+        pytest.param({"location": Location(-6.2, 106.8)}, {"location": Location(-6.2, 106.8)}, id="place"),
+        pytest.param(
+            {"attachments": (Attachment("a.jpg", "image/jpeg", 9),)},
+            {"attachments": (Attachment("a.jpg", "image/jpeg", 9),)},
+            id="file",
+        ),
+        pytest.param({"edited_at": NOW, "kind": "edit"}, {"kind": "edit"}, id="edit"),
+        pytest.param({"sent_at": NOW}, {"sent_at": NOW}, id="time of sending"),
+        pytest.param({"recipient": ""}, {"recipient": ""}, id="no recipient"),
+        pytest.param({"raw": b"x", "raw_type": "text/plain"}, {"raw": Raw("text/plain", 1, b"x")}, id="payload"),
+        pytest.param(
+            {"text": "TANGKAB jalan rusak"}, {"text": "TANGKAB jalan rusak", "region": "TANGKAB"}, id="region"
+        ),
+        pytest.param(
+            {"text": "LAPOR BARU jalan rusak"}, {"text": "LAPOR BARU jalan rusak", "new_case": True}, id="new case"
+        ),
+        pytest.param(
+            {"text": "STATUS 4829137066"},
+            {"text": "STATUS 4829137066", "intent": "status", "bad_numbers": ("4829137066",), "language": ""},
+            id="bad number",
+        ),
+        pytest.param(
+            {"text": "jalan rusak, lanjutan laporan 4829137065"},
+            {
+                "text": "jalan rusak, lanjutan laporan 4829137065",
+                "intent": "follow_up",
+                "numbers": ("4829137065",),
+            },
+            id="number",
+        ),
+        pytest.param(
+            {"text": "RAHASIA jalan rusak"},
+            {"text": "RAHASIA jalan rusak", "privacy": Privacy(confidential=True)},
+            id="wish",
+        ),
+    ],
+)
+def test_each_field_alone_makes_its_own_difference(given: dict[str, Any], made: dict[str, Any]) -> None:
+    plain = event()
+    one = event(**given)
+    assert msgspec.structs.asdict(one) == {**msgspec.structs.asdict(plain), **made, "id": one.id}
+
+
 def test_a_robots_reason_is_passed_on() -> None:
     assert event(automated="alphanumeric sender").automated == "alphanumeric sender"
 

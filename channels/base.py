@@ -129,7 +129,7 @@ class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     ``thread.replies_to`` begins with the message that is answered. ``subject`` is that message's own. ``number`` is the
     tracking number that the reply tells, plain digits, ``""`` where it tells none; ``purpose`` is its template's
-    name (``acknowledgement``, ``status``, …).
+    name (``acknowledgement``, ``status``, …). ``repeated`` tells that an earlier attempt may have reached the provider.
     """
 
     delivery: str
@@ -139,6 +139,7 @@ class OutboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     thread: Thread = Thread()
     number: str = ""
     purpose: str = ""
+    repeated: bool = False
 
 
 class Sent(msgspec.Struct, frozen=True):

@@ -89,7 +89,7 @@ class HttpClient:
             raise RuntimeError("the HTTP client is not open")
         try:
             async with self._session.request(method, url, allow_redirects=False, **options) as response:
-                body = await response.content.read(MAX_RESPONSE)
+                body = await _bounded(response.content)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return HttpResponse(response.status, headers, body)
         except aiohttp.InvalidURL as error:
@@ -98,6 +98,16 @@ class HttpClient:
             raise RetryLater(f"cannot connect to the provider ({type(error).__name__})", reason="connection") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Uncertain(f"no answer from the provider ({type(error).__name__})") from error
+
+
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    """The body, or its first :data:`MAX_RESPONSE` bytes: no provider fills our memory."""
+    pieces = []
+    room = MAX_RESPONSE
+    while room > 0 and (piece := await content.read(room)):
+        pieces.append(piece)
+        room -= len(piece)
+    return b"".join(pieces)
 
 
 def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> float | None:

@@ -1,0 +1,30 @@
+"""X (Twitter): mentions of an account and direct messages to it, and replies in the thread."""
+
+from __future__ import annotations
+
+from channels.base import Capability, ChannelSpec, Limits
+from channels.twitter.channel import TwitterChannel
+from channels.twitter.settings import SECRET_FIELDS, TwitterSettings
+
+SPEC = ChannelSpec(
+    type="twitter",
+    title="X (Twitter)",
+    settings=TwitterSettings,
+    channel=TwitterChannel,
+    # X's own quotas bound how fast replies go; a webhook's event with its users and media is some ten KiB.
+    limits=Limits(max_body=1024 * 1024, max_in_flight=8),
+    capabilities=frozenset(
+        {
+            Capability.WEBHOOK,
+            Capability.POLLING,
+            Capability.EDITS,
+            Capability.ATTACHMENTS,
+            Capability.THREADS,
+            Capability.PUBLIC,
+            Capability.PRIVATE_CONVERSATION,
+        }
+    ),
+    secret_fields=SECRET_FIELDS,
+)
+
+__all__ = ["SPEC", "TwitterChannel", "TwitterSettings"]

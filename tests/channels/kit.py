@@ -50,6 +50,10 @@ class Kit(abc.ABC):
         """Send a golden's ``message`` to a real server that answers as its ``answer`` tells."""
 
     @abc.abstractmethod
+    def citizen(self, n: int) -> str:
+        """The address of the ``n``-th citizen (0 to 999), as the stand-in takes it."""
+
+    @abc.abstractmethod
     def unproven(self) -> Sequence[tuple[str, Request]]:
         """Requests that a stranger may send, by name; each must be refused."""
 

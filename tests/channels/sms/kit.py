@@ -33,6 +33,9 @@ class SmsKit(Kit):
             received += [{name: getattr(one, name) for name in one.__struct_fields__} for one in provider.requests]
             return exchange
 
+    def citizen(self, n: int) -> str:
+        return f"+62812{n:08}"
+
     def unproven(self) -> Sequence[tuple[str, Request]]:
         return [
             ("no token", request(query={"from": "+6281234567890", "text": "Halo"})),

@@ -102,7 +102,8 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     ``provider_id`` is the provider's id of the message, ``None`` where it has none. ``sent_at`` is aware, by the
     provider's clock. ``automated`` is the reason why this is a robot's message, ``""`` for a person's.
     ``raw`` is the untouched payload and ``raw_type`` its media type; secrets (tokens, passwords) are already out.
-    ``edited_at`` tells versions of one message apart.
+    ``edited_at`` tells versions of one message apart. ``authentication`` is what our own mail server found out about
+    the sender, result by method (``{"spf": "pass"}``).
     """
 
     kind: InboundKind = "message"
@@ -120,6 +121,7 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     location: Location | None = None
     attachments: tuple[Attachment, ...] = ()
     automated: str = ""
+    authentication: Mapping[str, str] = {}
     raw: bytes = b""
     raw_type: str = "application/octet-stream"
 

@@ -73,7 +73,8 @@ class ComplaintEvent(
     ``text`` is NFC without control characters; ``original`` is what the citizen typed where that differs.
     ``numbers`` are the tracking numbers that the text names, in order, check digit right; ``bad_numbers`` those
     that look like one but fail the check digit. ``region`` is the 1708 region keyword in front.
-    ``new_case`` tells that the text began with ``LAPOR BARU``.
+    ``new_case`` tells that the text began with ``LAPOR BARU``. ``authentication`` is what our own mail server found
+    out about the sender, result by method (RFC 8601).
     """
 
     id: str
@@ -100,6 +101,7 @@ class ComplaintEvent(
     receipt: Receipt | None = None
     incomplete: bool = False
     automated: str = ""
+    authentication: dict[str, str] = {}
     raw: Raw | None = None
 
 

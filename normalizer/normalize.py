@@ -116,7 +116,7 @@ class Normalizer:
                 region=said.region,
                 privacy=said.privacy,
             )
-        if more or message.quoted or message.part or message.receipt or message.automated:
+        if more or message.quoted or message.part or message.receipt or message.automated or message.authentication:
             event = msgspec.structs.replace(
                 event,
                 quoted=clean(message.quoted[:MAX_TEXT]),
@@ -125,6 +125,7 @@ class Normalizer:
                 part=_part(message.part),
                 receipt=_receipt(message.receipt),
                 automated=line(message.automated),
+                authentication={line(method): line(result) for method, result in message.authentication.items()},
             )
         return event
 

@@ -13,6 +13,7 @@ import msgspec
 from channels.base import InboundMessage, Sender, Thread
 from channels.email import automated, quotes
 from channels.email.addresses import Mailbox, mailboxes
+from channels.email.authentication import authentication
 from channels.email.body import read_body
 from channels.email.bounces import Bounce, read_bounce
 from channels.email.headers import Headers, ids, message_id, moment
@@ -79,6 +80,7 @@ def read_mail(raw: bytes, reading: Reading) -> InboundMessage:
         receipt=bounce.receipt if bounce else None,
         attachments=body.attachments,
         automated="" if bounce else why,
+        authentication=authentication(headers, reading.trusted_authserv),
         raw=raw,
         raw_type=RAW_TYPE,
     )

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from channels.base import ChannelSettings
+from channels.email.addresses import canonical
 from config.durations import DAY, MIB, Bytes, Seconds
 
 SECRET_FIELDS = frozenset({"imap_url", "smtp_url"})
@@ -181,7 +182,7 @@ class EmailSettings(ChannelSettings):
     @property
     def own_addresses(self) -> frozenset[str]:
         """Every address that is ours, in lower case."""
-        return frozenset({self.address, *self.aliases})
+        return frozenset(map(canonical, (self.address, *self.aliases)))
 
     @property
     def domain(self) -> str:

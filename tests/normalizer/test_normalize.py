@@ -194,6 +194,7 @@ def test_a_wrong_clock_is_kept_as_evidence_and_ours_counts(days: int) -> None:
             {"text": "RAHASIA jalan rusak", "privacy": Privacy(confidential=True)},
             id="wish",
         ),
+        pytest.param({"authentication": {"spf": "pass"}}, {"authentication": {"spf": "pass"}}, id="authentication"),
     ],
 )
 def test_each_field_alone_makes_its_own_difference(given: dict[str, Any], made: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from channels.email.authentication import authentication
+from channels.email.mail import Reading, read_mail
 from channels.email.parts import Mail
 from tests.channels.email.letters import letter
 
@@ -41,3 +42,10 @@ ABOVE = f"Authentication-Results: {OWN}; spf=pass smtp.mailfrom=example.com; dki
 )  # fmt: skip
 def test_results(fields: list[str], trusted: str, expected: dict[str, str]) -> None:
     assert authentication(Mail(letter("x", *fields)).headers, trusted) == expected
+
+
+def test_a_message_bears_what_our_server_said() -> None:
+    raw = letter("Jalan rusak.", ABOVE)
+    trusting = Reading(frozenset(), trusted_authserv=OWN)
+    assert read_mail(raw, trusting).authentication == {"spf": "pass", "dkim": "fail", "dmarc": "fail"}
+    assert read_mail(raw, Reading(frozenset())).authentication == {}

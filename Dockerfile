@@ -14,7 +14,7 @@ RUN /opt/gateway/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --home-dir /var/lib/gateway --create-home gateway \
- && install -d -o gateway /var/lib/gateway/var
+ && install -d -o gateway /var/lib/gateway/var /var/lib/gateway/blobs
 COPY --from=build /opt/gateway /opt/gateway
 ENV PATH=/opt/gateway/bin:$PATH \
     PYTHONUNBUFFERED=1 \

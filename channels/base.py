@@ -243,6 +243,10 @@ class ChannelSettings(BaseModel):
     max_body: int | None = Field(
         default=None, ge=1024, description="bytes of one inbound request; unset: the type's own limit"
     )
+    greeting_id: str = Field(
+        default="", max_length=140, description="a line added to this channel's acknowledgements in Indonesian"
+    )
+    greeting_en: str = Field(default="", max_length=140, description="the same in English")
 
 
 SettingsModel = type[ChannelSettings]

@@ -124,6 +124,8 @@ _KINDS: Final = {
     "list": "must be a list",
     "dict": "must be a table of keys",
     "model": "must be a table of keys",
+    "date": "must be a date such as 2026-12-25",
+    "datetime": "must be a time such as 2026-12-25T22:00",
     "ip": "must be an address or a network such as 10.0.0.0/8",
 }
 

@@ -9,6 +9,7 @@ The settings of channels stay plain tables here: a channel's type knows its own 
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -29,10 +30,23 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from config import words
+from config import files, words
 from config.durations import DAY, GIB, HOUR, MIB, MINUTE, Bytes, Seconds, Window
 from config.places import Origins
-from config.values import CHANNEL_NAME, Count, PublicUrl, Servers, StoreUrl, TopicName, Whole, Words
+from config.values import (
+    CHANNEL_NAME,
+    WEEKDAYS,
+    Count,
+    Notice,
+    OfficeHours,
+    PublicUrl,
+    Servers,
+    StoreUrl,
+    TopicName,
+    Weekday,
+    Whole,
+    Words,
+)
 
 
 class Section(BaseModel):
@@ -85,7 +99,11 @@ class Log(Section):
     retention: Seconds = Field(default=30 * DAY, description="how long the log keeps what was consumed")
     append_timeout: Seconds = Field(default=1.0, description="an append that takes longer goes to the spool")
     spool_max_bytes: Bytes = Field(default=GIB, description="bound of the spool; when it is full, intake answers 503")
-    group: str = Field(default="lapor-dispatcher", min_length=1, description="the dispatchers' consumer group")
+    group: str = Field(
+        default="lapor-dispatcher",
+        min_length=1,
+        description="the dispatchers' consumer group; case updates are read by the group of this name with -updates",
+    )
     client_id: str = Field(
         default="lapor-gateway", min_length=1, description="how the gateway names itself to the brokers"
     )
@@ -194,8 +212,9 @@ class Privacy(Section):
 class Rules(Section):
     """The windows and word lists that decide what happens to an event; a window of 0 is a rule off."""
 
-    part_window: Window = Field(
-        default=30.0, description="how long a part of a long SMS or an album waits for the rest"
+    part_window: Window = Field(default=30.0, description="how long a part of a long SMS waits for the rest")
+    album_window: Window = Field(
+        default=3.0, description="how long a file of an album waits for the next: nobody tells how many there are"
     )
     duplicate_window: Window = Field(default=24 * HOUR, description="the same words again within it join the same case")
     conversation_window: Window = Field(
@@ -240,6 +259,40 @@ class Replies(Section):
         return Path(self.templates) if self.templates else None
 
 
+class Notices(Section):
+    """Lines added to acknowledgements, but not in public; each is off until its times are set.
+
+    A short message holds 160 characters, an acknowledgement nearly fills it: with a notice it becomes two. A channel's
+    own line is its `greeting_id` and `greeting_en`.
+    """
+
+    hours: OfficeHours = Field(
+        default="", description='working hours in `timezone`, such as "08:00-16:00"; empty: nothing is said of them'
+    )
+    days: tuple[Weekday, ...] = Field(default=WEEKDAYS[:5], description="the days that have working hours")
+    holidays: tuple[date, ...] = Field(default=(), description="days that have none, such as 2026-12-25")
+    closed_id: Notice = Field(
+        default="Kantor kami sedang tutup. Laporan Anda ditangani pada jam kerja berikutnya.",
+        description="outside working hours, in Indonesian",
+    )
+    closed_en: Notice = Field(
+        default="Our office is closed now. Your report is handled in the next working hours.",
+        description="outside working hours, in English",
+    )
+    maintenance_from: datetime | None = Field(
+        default=None, description="when maintenance begins, in `timezone` where it has no offset; unset: it has begun"
+    )
+    maintenance_until: datetime | None = Field(default=None, description="when it ends; unset: there is none")
+    maintenance_id: Notice = Field(
+        default="Sistem kami sedang dalam pemeliharaan, jawaban dapat terlambat.",
+        description="during maintenance, in Indonesian",
+    )
+    maintenance_en: Notice = Field(
+        default="Our system is under maintenance, answers may be late.",
+        description="during maintenance, in English",
+    )
+
+
 class Delivery(Section):
     """How replies are sent, and sent again."""
 
@@ -262,10 +315,63 @@ class Delivery(Section):
         return self
 
 
+class Intake(Section):
+    """How channels that have to be read (a mailbox, a timeline, a bot) are read."""
+
+    lease: Seconds = Field(
+        default=30.0,
+        description="one process reads a channel at a time; after so long without a sign of life another takes over",
+    )
+
+
 class Dispatcher(Section):
     """How events are consumed."""
 
     batch: Whole = Field(default=500, ge=1, le=10_000, description="events in one transaction, at most")
+
+
+class Blobs(Section):
+    """Where files and large raw payloads are kept: a folder, or a bucket. All processes need to reach the same one."""
+
+    path: Path = Field(default=Path("var/blobs"), description="the folder, where no bucket is set")
+    url: str = Field(default="", description="s3://bucket or s3://bucket/prefix; empty: the folder")
+    endpoint: PublicUrl = Field(default="", description="address of the S3 service; empty: that of AWS in the region")
+    region: str = Field(default="us-east-1", min_length=1, description="region of the bucket")
+    access_key_id: str = Field(default="", description="access key for the bucket; empty: that of the machine's role")
+    secret_access_key: SecretStr = Field(default=SecretStr(""), description="secret of the access key")
+    timeout: Seconds = Field(default=30.0, description="a call to the bucket that takes longer has failed")
+
+    @field_validator("url")
+    @classmethod
+    def _a_bucket(cls, url: str) -> str:
+        if url and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?", url):
+            raise ValueError("must be s3://bucket or s3://bucket/prefix, or empty")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _both_keys(self) -> Self:
+        if bool(self.access_key_id) != bool(self.secret_access_key.get_secret_value()):
+            raise ValueError("access_key_id and secret_access_key belong together")
+        return self
+
+
+class Attachments(Section):
+    """Which files that come with messages are fetched, and how; failed ones are tried again by the times of [delivery].
+
+    What is not fetched is recorded with the reason.
+    """
+
+    max_size: Bytes = Field(default=25 * MIB, description="largest file that is kept")
+    max_per_message: Count = Field(default=100, description="files of one message that are kept")
+    allowed_types: Words = Field(
+        default=(), description="media types that are kept, such as image/* or application/pdf; none: all"
+    )
+    blocked_types: Words = Field(default=files.BLOCKED_TYPES, description="media types that are not kept")
+    blocked_endings: Words = Field(
+        default=files.BLOCKED_ENDINGS, description="endings of names that are not kept, whatever their media type"
+    )
+    concurrency: Whole = Field(default=4, ge=1, le=100, description="files of one channel fetched at once")
+    timeout: Seconds = Field(default=2 * MINUTE, description="the time that fetching one file may take")
 
 
 class Logging(Section):
@@ -291,8 +397,12 @@ class Settings(BaseSettings):
     privacy: Privacy = Privacy()
     rules: Rules = Rules()
     replies: Replies = Replies()
+    notices: Notices = Notices()
     delivery: Delivery = Delivery()
+    intake: Intake = Intake()
     dispatcher: Dispatcher = Dispatcher()
+    blobs: Blobs = Blobs()
+    attachments: Attachments = Attachments()
     logging: Logging = Logging()
     channels: dict[str, dict[str, Any]] = Field(
         default={}, repr=False, description="one table for each channel, by name"

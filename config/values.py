@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 CHANNEL_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_CLOCK: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+
+
+def _hours(value: str) -> str:
+    found = re.fullmatch(f"({_CLOCK})-({_CLOCK}|24:00)", value)
+    if value and (found is None or found[1] >= found[2]):
+        raise ValueError('must be two times of one day such as "08:00-16:00", the later one last, or empty')
+    return value
 
 
 def _topic(name: str) -> str:
@@ -74,3 +85,12 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 
 Count = Annotated[Whole, Field(ge=1)]
 """One or more."""
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+"""A day of the week, Monday first."""
+
+OfficeHours = Annotated[str, AfterValidator(_hours)]
+"""From when to when on a day, ``08:00-16:00``; ``""`` for none."""
+
+Notice = Annotated[str, Field(max_length=140)]
+"""A line for citizens that still fits into a short message of two segments, behind an acknowledgement."""

@@ -30,8 +30,8 @@ MEANINGLESS: tuple[str, ...] = _words(
 
 ASKING: tuple[str, ...] = _words(
     "bagaimana gimana gmn gmna gimn gmana bgmn bgaimana apa apakah apkh kapan kpn mana dimana dmn sejauh status"
-    " cek kabar kbr info informasi update perkembangan progres progress kelanjutan tanya nanya bertanya kumaha"
-    " iraha piye pripun kepriye what how when where is any check ask"
+    " cek dicek sts stts kabar kbr info informasi update perkembangan progres progress kelanjutan tanya nanya bertanya"
+    " kumaha iraha piye pripun kepriye what how when where is any check ask"
 )
 """A question about one's report: asking, report, state and filler words round its number, and hardly one more."""
 

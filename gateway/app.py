@@ -7,15 +7,18 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 import structlog
 from aiohttp import web
 
-from channels.base import Capability, Channel, InboundMessage
+from channels.base import Capability, Channel
 from channels.http import HttpClient
 from config.settings import Settings
 from gateway.api import Api
+from gateway.attachments.collector import Collector
+from gateway.blobs.factory import make_blobs
 from gateway.channelset import ChannelConfig
 from gateway.delivery.deliverer import Deliverer
 from gateway.dispatcher.dispatcher import Dispatcher
@@ -29,11 +32,15 @@ from gateway.intake.ports import Ports, Registration
 from gateway.intake.puller import Puller, Reading
 from gateway.intake.recorder import Recorder
 from gateway.metrics import Metrics
+from gateway.notices import notice
 from gateway.readers import Readers
 from gateway.replies import Replies
 from gateway.server import BrokenRequests, Pulse, add_doors, add_not_found, add_pulse
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.migrate import migrate
+from gateway.updates.desk import Desk
+from gateway.updates.inbox import Inbox
+from gateway.updates.writer import Context
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +93,7 @@ class Gateway:
         self.log = make_log(settings)
         self.store = Store(settings.store.url.get_secret_value(), pool_size=settings.store.pool_size)
         self._hub = Hub(settings.server.base_url, self.store, self.owner)
+        self.blobs = make_blobs(settings.blobs)
         self._stop = asyncio.Event()
         self._pullers: dict[str, Puller] = {}
         self._registrations: dict[str, Registration] = {}
@@ -147,12 +155,18 @@ class Gateway:
                 owner=self.owner,
                 source=self.source,
             )
-            parts.append(("deliverer", self._deliverer))
-        if self.role in ("all", "dispatch"):
+            parts += [("deliverer", self._deliverer), ("collector", self._collector())]
+        desk: Desk | None = None
+        if self.role != "deliver":
             relay = Relay(store=self.store, log=self.log, owner=self.owner)
-            parts = [("dispatcher", self._dispatcher(relay)), ("relay", relay), *parts]
+            replies = self._replies()
+            desk = self._desk(replies, relay)
+            if self.role != "intake":
+                inbox = Inbox(settings=self.settings, log=self.log, desk=desk, metrics=self.metrics)
+                dispatcher = self._dispatcher(replies, relay)
+                parts = [("dispatcher", dispatcher), ("updates", inbox), ("relay", relay), *parts]
         recorders = self._recorders() if self.takes_in else {}
-        runner = await self._listen(recorders) if self.listens else None
+        runner = await self._listen(recorders, desk) if self.listens else None
         ports = Ports({name: self.channels[name] for name in recorders}, recorders)
         await ports.start()
         parts = [*self._intakes(recorders), *parts]
@@ -178,7 +192,37 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(migrated, *tasks, return_exceptions=True)
 
-    def _dispatcher(self, relay: Relay) -> Dispatcher:
+    def _replies(self) -> Replies:
+        replies = self.settings.replies
+        return Replies(
+            override=replies.folder,
+            default_language=replies.default_language,
+            channel_types=tuple({config.spec.type: None for config in self._configs.values()}),
+        )
+
+    def _desk(self, replies: Replies, relay: Relay) -> Desk:
+        topics, deliverer = self.settings.topics, self._deliverer
+        return Desk(
+            store=self.store,
+            context=Context(replies, topics.cases, self.source, self.settings.zone),
+            metrics=self.metrics,
+            letters_topic=topics.dead_letters,
+            on_replies=deliverer.wake if deliverer else lambda: None,
+            on_publications=relay.wake,
+        )
+
+    def _collector(self) -> Collector:
+        return Collector(
+            self.channels,
+            settings=self.settings,
+            store=self.store,
+            blobs=self.blobs,
+            metrics=self.metrics,
+            owner=self.owner,
+            source=self.source,
+        )
+
+    def _dispatcher(self, replies: Replies, relay: Relay) -> Dispatcher:
         settings = self.settings
         specs = {config.spec.type: config.spec for config in self._configs.values()}
         private = (t for t, spec in specs.items() if Capability.PRIVATE_CONVERSATION in spec.capabilities)
@@ -187,18 +231,19 @@ class Gateway:
             settings=settings,
             log=self.log,
             store=self.store,
-            replies=Replies(
-                override=settings.replies.folder,
-                default_language=settings.replies.default_language,
-                channel_types=tuple(specs),
-            ),
+            replies=replies,
             metrics=self.metrics,
             private_types=frozenset(private),
             normalizer=self._readers,
             source=self.source,
+            notice=self._notice,
             on_replies=deliverer.wake if deliverer else lambda: None,
             on_publications=relay.wake,
         )
+
+    def _notice(self, channel: str, language: str) -> str:
+        config = self._configs.get(channel)
+        return notice(datetime.now(UTC), self.settings, config.settings if config else None, language)
 
     def _recorders(self) -> dict[str, Recorder]:
         """Where each channel's messages become durable."""
@@ -210,7 +255,7 @@ class Gateway:
                 metrics=self.metrics,
                 settings=self.settings,
                 source=self.source,
-                keep_raw=_inline,
+                blobs=self.blobs,
             )
             for name, channel in self.channels.items()
         }
@@ -220,19 +265,22 @@ class Gateway:
         for name, recorder in recorders.items():
             channel = self.channels[name]
             if channel.sources():
-                self._pullers[name] = Puller(channel, recorder, store=self.store, owner=self.owner)
+                self._pullers[name] = Puller(
+                    channel, recorder, store=self.store, owner=self.owner, lease=self.settings.intake.lease
+                )
             elif Capability.WEBHOOK in channel.spec.capabilities:
                 self._registrations[name] = Registration(channel)
         intakes: list[tuple[str, Part]] = [(f"read {name}", puller) for name, puller in self._pullers.items()]
         return [*intakes, *((f"register {name}", part) for name, part in self._registrations.items())]
 
-    async def _listen(self, recorders: Mapping[str, Recorder]) -> web.AppRunner:
+    async def _listen(self, recorders: Mapping[str, Recorder], desk: Desk | None) -> web.AppRunner:
         """Open the port, with the webhooks where this role takes messages in."""
         app = web.Application()
         add_pulse(app, self.pulse())
         if self.takes_in:
             add_doors(app, self._doors(recorders))
-            Api(self.settings, self.store).add_to(app)
+        if self.takes_in and desk is not None:
+            Api(self.settings, self.store, desk).add_to(app)
         if self._extend is not None:
             self._extend(app)
         add_not_found(app)
@@ -325,7 +373,3 @@ class Gateway:
                 rest = min(rest * 2, LONGEST_REST)
             else:
                 return
-
-
-async def _inline(_message: InboundMessage) -> str:
-    return ""

@@ -171,7 +171,8 @@ def replay_letters(
     config: ConfigFile = None,
     everything: Annotated[bool, typer.Option("--all", help="Every letter that waits.")] = False,
     stage: Annotated[
-        str, typer.Option(help="With --all: only letters of this stage (intake, decode, dispatch, deliver).")
+        str,
+        typer.Option(help="With --all: only letters of this stage (intake, decode, dispatch, case_update, deliver)."),
     ] = "",
 ) -> None:
     """Give dead letters back to the step that gave up on them, after its cause was mended.

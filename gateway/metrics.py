@@ -38,6 +38,11 @@ class Metrics:
             "Replies tried again although an earlier attempt may have reached the provider.",
             "channel",
         )
+        self.case_updates = self._counter(
+            "case_updates",
+            "Updates of agencies, by what the citizen hears of them, or why they were refused.",
+            "outcome",
+        )
         self.dead_letters = self._counter("dead_letters", "Dead letters, by the stage that gave up.", "stage")
         self.reply_latency = self._register(
             Histogram(
@@ -49,7 +54,16 @@ class Metrics:
             )
         )
         self.outbox_pending = self._gauge("outbox_pending", "Replies waiting for, or in, delivery.", "channel")
+        self.attachments = self._counter(
+            "attachments",
+            "Attempts to fetch a file: stored, refused, failed (given up), retry, held.",
+            "channel",
+            "outcome",
+        )
+        self.attachment_bytes = self._counter("attachment_bytes", "Bytes of files stored.", "channel")
+        self.attachments_waiting = self._gauge("attachments_waiting", "Files waiting to be fetched.", "channel")
         self.log_lag = self._gauge("log_lag", "Records on the log that the dispatcher has not settled.")
+        self.case_updates_lag = self._gauge("case_updates_lag", "Case updates on the log that are not settled.")
         self.spool_depth = self._gauge("spool_depth", "Records in this process's spool, waiting for the log.")
         self.channel_state = self._gauge(
             "channel_state", "1 for the state that a channel is in, 0 for the others.", "channel", "state"

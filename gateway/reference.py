@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from datetime import date, datetime
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
@@ -140,6 +141,7 @@ def _kind(annotation: Any) -> str:
     if is_list(annotation):
         return f"list of {_kind(inner[0])}" if inner else "list"
     kinds = {bool: "`true` or `false`", int: "whole number", float: "number", SecretStr: "secret", Path: "path"}
+    kinds |= {date: "date", datetime: "time"}
     named: dict[Any, str] = {**kinds, str: "text"}
     return named.get(annotation) or (
         "network" if "IPv4Network" in repr(annotation) or "IPvAny" in repr(annotation) else "table"

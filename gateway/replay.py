@@ -16,8 +16,10 @@ from gateway.evidence import MEDIA_TYPE, request_of_letter
 from gateway.store.deadletters import settle
 from gateway.store.engine import Store
 from gateway.store.tables import outbox
+from gateway.updates.rules import UpdateInvalid, cleaned
 from normalizer.cloudevents import headers
 from normalizer.event import decode, encode
+from normalizer.messages import decode_case_update
 from normalizer.normalize import Normalizer
 
 
@@ -29,18 +31,31 @@ class Replayer:
     """Replays letters into a log and a store. ``doors`` gives the channel and normalizer of each channel name."""
 
     def __init__(
-        self, *, store: Store, log: EventLog, topic: str, source: str, doors: dict[str, tuple[Channel, Normalizer]]
+        self,
+        *,
+        store: Store,
+        log: EventLog,
+        topic: str,
+        updates_topic: str,
+        source: str,
+        doors: dict[str, tuple[Channel, Normalizer]],
     ) -> None:
         self._store = store
         self._log = log
         self._topic = topic
+        self._updates_topic = updates_topic
         self._source = source
         self._doors = doors
 
     async def replay(self, letter: Any) -> str:
         """Replay one row of ``dead_letters``; returns what came of it. Raises :class:`ReplayError`."""
         try:
-            steps = {"intake": self._from_evidence, "dispatch": self._from_event, "decode": self._from_event}
+            steps = {
+                "intake": self._from_evidence,
+                "dispatch": self._from_event,
+                "decode": self._from_event,
+                "case_update": self._from_update,
+            }
             outcome = await (self._to_outbox if letter.stage == "deliver" else steps[letter.stage])(letter)
         except KeyError as error:
             raise ReplayError(f"letters of the stage {letter.stage} cannot be replayed") from error
@@ -74,6 +89,15 @@ class Replayer:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ReplayError(f"still cannot be decoded: {error}") from error
         record = Record(self._topic, event.sender.key.encode(), letter.raw, headers(event, self._source))
+        await self._log.append([record])
+        return "appended to the log again"
+
+    async def _from_update(self, letter: Any) -> str:
+        try:
+            update = cleaned(decode_case_update(letter.raw))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, UpdateInvalid) as error:
+            raise ReplayError(f"still no update: {error}") from error
+        record = Record(self._updates_topic, update.number.encode(), letter.raw, headers(update, self._source))
         await self._log.append([record])
         return "appended to the log again"
 

@@ -29,6 +29,8 @@ NAMES = (
     "check_number",
     "help",
     "stopped",
+    "news",
+    "news_public",
 )
 STATES = ("received", "forwarded", "in_progress", "answered", "closed")
 
@@ -41,7 +43,9 @@ class Replies:
     """Renders replies; templates are compiled once.
 
     Every template may use: ``number`` (in groups, ``482 913 7065``), ``typed`` (the ten digits), ``state`` (in
-    words). Raises :class:`ReplyTemplateError` at once for an operator's template that does not render.
+    words); ``news`` and ``news_public`` also ``agency`` (``""`` where it is not named), ``text`` (the agency's words)
+    and ``when`` (the time of the news). Raises :class:`ReplyTemplateError` at once for an operator's template that
+    does not render.
     """
 
     def __init__(self, *, override: Path | None, default_language: str, channel_types: tuple[str, ...]) -> None:
@@ -61,13 +65,23 @@ class Replies:
         return wished if wished in LANGUAGES else self._default
 
     def render(
-        self, name: str, *, language: str, channel_type: str, number: str = "", typed: str = "", state: str = ""
+        self,
+        name: str,
+        *,
+        language: str,
+        channel_type: str,
+        number: str = "",
+        typed: str = "",
+        state: str = "",
+        agency: str = "",
+        text: str = "",
+        when: str = "",
     ) -> str:
         """The text of one reply, without white space around it."""
         chosen = self.language(language)
         template = self._templates[channel_type, chosen, name]
         label = self._states[chosen].get(state, state)
-        return template.render(number=number, typed=typed, state=label).strip()
+        return template.render(number=number, typed=typed, state=label, agency=agency, text=text, when=when).strip()
 
     def _environment(self, channel_type: str) -> Environment:
         folders = [self._channels / channel_type / "templates", self._shipped]
@@ -82,7 +96,14 @@ class Replies:
         )
 
     def _try_all(self) -> None:
-        sample = {"number": "482 913 7065", "typed": "4829137065", "state": "received"}
+        sample = {
+            "number": "482 913 7065",
+            "typed": "4829137065",
+            "state": "received",
+            "agency": "Dinas PU",
+            "text": "Jalan diperbaiki.",
+            "when": "22-11-2026 10:31",
+        }
         for kind, environment in self._environments.items():
             for language in LANGUAGES:
                 for name in NAMES:

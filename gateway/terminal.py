@@ -128,6 +128,7 @@ async def replay_dead_letters(
             store=store,
             log=log,
             topic=settings.topics.complaints,
+            updates_topic=settings.topics.case_updates,
             source=settings.server.base_url,
             doors={n: (channel, readers(channel.spec.type, n)) for n, channel in built.items()},
         )

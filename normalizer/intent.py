@@ -55,6 +55,12 @@ _SHORT = 80
 _FEW = 2
 """A question about a report may hold so many words that say something else; with more it is a message to add."""
 
+_LEAST_DIGITS, _SLIPS = 7, 2
+"""Behind STATUS, so many digits with so many letters among them are meant as a number."""
+
+# Groups of digits and letters, a digit in each.
+_GROUP = r"[^\W\d_]{0,2}\d[^\W_]{0,12}"
+_ALMOST = re.compile(rf"(?<![^\W_]){_GROUP}(?:[ .\-]{_GROUP}){{0,9}}(?![^\W_])")
 # Between the words in front: blanks, punctuation, emoji, mentions and hashtags; a slash begins a command.
 _SKIPPED = re.compile(r"(?:[@#]\w*[^\W\d]\w*|[^\w/]|_)*")
 _TAG = re.compile(r"[@#]\w*[^\W\d]\w*")
@@ -228,10 +234,22 @@ class Grammar:
         found = find(rest, meant=True)
         if found.numbers or found.bad:
             return "status", found.numbers, found.bad
+        if mistyped := self._mistyped(found.rest):
+            return "status", (), (mistyped,)
         if self._others(found.rest):
             return None
         digits = "".join(filter(str.isdigit, found.rest))[:20]
         return "status", (), found.odd[:1] or ((digits,) if digits else ())
+
+    def _mistyped(self, rest: str) -> str:
+        """The digits of what is a number but for a slip of the finger (``48291S7065``), with nothing said beside it."""
+        for run in _ALMOST.finditer(rest) if len(rest) <= _SHORT else ():
+            digits = "".join(filter(str.isdigit, run[0]))
+            slips = sum(map(str.isalpha, run[0]))
+            about = f"{rest[: run.start()]} {rest[run.end() :]}"
+            if len(digits) >= _LEAST_DIGITS and slips <= _SLIPS and not self._others(about):
+                return digits[:20]
+        return ""
 
     def _around_numbers(self, said: str) -> _Verdict:
         """A number alone, a question about one's report, a message that names a number, or any other."""

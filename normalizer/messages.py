@@ -16,12 +16,25 @@ from normalizer.event import NO_WISHES, Language, Privacy, Time
 CaseState = Literal["received", "forwarded", "in_progress", "answered", "closed"]
 """Diterima, Diteruskan, Diproses, Ditanggapi, Selesai."""
 
-CaseChange = Literal["opened", "message_added", "state_changed", "citizen_answered", "reply_delivered", "reply_failed"]
+CaseChange = Literal[
+    "opened",
+    "message_added",
+    "state_changed",
+    "citizen_answered",
+    "reply_delivered",
+    "reply_failed",
+    "attachment_stored",
+    "attachment_failed",
+]
 DeliveryOutcome = Literal["sent", "delivered", "failed"]
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Number = Annotated[str, msgspec.Meta(pattern="^[0-9]{10}$")]
 """A tracking number: ten digits, nothing between them."""
+UpdateText = Annotated[str, msgspec.Meta(max_length=20_000)]
+"""An agency's words to a citizen."""
+UpdateAgency = Annotated[str, msgspec.Meta(max_length=200)]
+"""An agency's name as citizens read it."""
 
 
 class CaseChannel(msgspec.Struct, frozen=True):
@@ -44,6 +57,14 @@ class CaseEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     ``number`` is its tracking number, ``state`` the state after the change, ``event_id`` the complaint event that
     brought it about (absent where an agency or a delivery did). ``subject``, ``text``, ``attachments`` and
     ``location`` are those of that event. ``sender`` is absent when ``privacy.anonymous`` is set.
+
+    Files are fetched after the event. ``attachment_stored`` brings one of them, with its place in the blob store, its
+    size and its sha256; ``attachment_failed`` says that one will not come, and ``reason`` why. Both name the file by
+    the ``reference`` that the event gave, and bear no sender, subject or text.
+
+    ``update_id`` is the agency's update that brought the change about: ``state_changed``, or ``citizen_answered``,
+    with the agency's words as ``text`` where the citizen gets them and not only a sentence below a public post.
+    ``reply_delivered`` and ``reply_failed`` tell what became of any reply about the case, as far as the provider says.
     """
 
     id: Id
@@ -61,19 +82,23 @@ class CaseEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     privacy: Privacy = NO_WISHES
     attachments: tuple[Attachment, ...] = ()
     location: Location | None = None
+    reason: str = ""
+    update_id: str = ""
 
 
 class CaseUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an agency says about a case: a new ``status``, a ``text`` for the citizen, or both.
 
-    ``id`` is the agency's own; the same id again does nothing. ``agency`` is its name as citizens read it.
+    ``id`` is the agency's own and unlike any other agency's; the same id again does nothing, and with another number
+    it is refused. ``agency`` is its name as citizens read it. ``at`` is when it was written: a status that is older
+    than the one the case has does not take it back, its text is passed on all the same.
     """
 
     id: Id
     number: Number
     status: CaseState | None = None
-    text: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
-    agency: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    text: UpdateText = ""
+    agency: UpdateAgency = ""
     at: Time
 
 

@@ -118,19 +118,23 @@ _LOOSE = re.compile(r"[ \t]{0,3}[.,)\-_]?[ \t]{0,3}")
 
 _LABELS = (
     "(?:no|nomor)?(?:rek|hp|wa|telp)|rekening|account|acc|bca|bni|bri|btn|bsi|mandiri|va|kartu|saldo|meter|meteran|kwh"
-    "|pelanggan|idpel|pln|pdam|nik|ktp|kk|npwp|sim|bpjs|kis|nip|nis|nisn|nib|nop|paspor|passport|imei|resi|invoice|inv"
-    "|faktur|kuitansi|transaksi|trx|hape|handphone|telpon|telepon|tlp|tlpn|tel|phone|fax|whatsapp|kontak|contact"
-    "|hubungi|hub|call|rp|rupiah|idr|usd|nominal|sebesar|senilai|seharga"
+    "|pelanggan|id[ .]?pel|sambungan|pln|pdam|nik|ktp|kk|npwp|sim|bpjs|kis|nip|nis|nisn|nib|nop|paspor|passport|imei"
+    "|resi|invoice|inv|faktur|kuitansi|transaksi|trx|hape|handphone|telpon|telepon|tlp|tlpn|tel|phone|fax|whatsapp"
+    "|kontak|contact|hubungi|hub|call|rp|rupiah|idr|usd|nominal|sebesar|senilai|seharga"
 )
 _CONNECTORS = (
     "no|nomor|nomer|nmr|number|saya|sy|kami|aku|gw|ini|itu|adalah|yaitu|yakni|ke|di|is|my|aktif|baru|kantor|rumah|bank"
 )
 _LABEL_BEFORE = re.compile(rf"(?<![^\W_])(?:{_LABELS})(?:[\W_]+(?:{_LABELS}|{_CONNECTORS}))*[\W_]*$", re.IGNORECASE)
 _LABEL_AFTER = re.compile(
-    r"[\s,.\-]*(?:rupiah|rp|ribu|rb|juta|jt|miliar|milyar|dolar|usd|kwh|kg|ton|liter|km|m2|m3|meter"
-    r"|a/n|a\.n|atas nama|whatsapp|\(\s*(?:wa|hp|telp|rek|rekening)\s*\))(?![^\W_])",
+    r"\s?,(?:-|00)(?!\d)"  # 1500000000,- as on a receipt
+    r"|[\s,.\-]*(?:rupiah|rp|ribu|rb|juta|jt|miliar|milyar|dolar|usd|kwh|kg|ton|liter|km|m2|m3|meter"
+    r"|whatsapp|\(\s*(?:wa|hp|telp|rek|rekening)\s*\))(?![^\W_])",
     re.IGNORECASE,
 )
+
+# Whose account it is; behind a command, whose report.
+_OWNER_AFTER = re.compile(r"[\s,.\-]{0,20}(?:a/n|a\.n|atas nama)(?![^\W_])", re.IGNORECASE)
 
 
 def worth_reading(text: str) -> bool:
@@ -164,7 +168,7 @@ def find(text: str, *, meant: bool = False) -> Found:
     for piece in _pieces(quiet):
         rest.append(quiet[end : piece.start])
         end = piece.end
-        if _labelled(text, piece.start, piece.end):
+        if _labelled(text, piece.start, piece.end) or (not meant and _OWNER_AFTER.match(text, piece.end)):
             continue
         if piece.plus or not piece.shaped or piece.digits.startswith(("0", "62")):
             odd[piece.digits] = None

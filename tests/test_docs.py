@@ -23,6 +23,12 @@ CONTRACT = {
     "api": ["tokens"],
 }
 CHANNELS = {
+    "telegram": ["type", "token", "mode", "api_url", "webhook_secret", "max_per_second"],
+    "twitter": [
+        *("type", "mode", "api_url", "handle", "user_id", "bearer_token", "client_id", "client_secret"),
+        *("refresh_token", "consumer_secret", "poll_seconds", "backfill"),
+    ],
+    "email": ["type", "address", "imap_url", "listen", "smtp_url"],
     "sms": ["type", "dialect", "sender", "webhook_token", "send_url", "username", "password", "max_per_second"],
 }
 

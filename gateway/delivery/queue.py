@@ -12,12 +12,15 @@ from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import bindparam, case, func, null, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels.base import OutboundMessage, Thread
+from gateway.dispatcher.outgoing import reply_told
 from gateway.store.deadletters import bury
 from gateway.store.engine import Store
-from gateway.store.tables import deliveries, outbox, publications
-from normalizer.messages import DeadLetter
+from gateway.store.tables import cases, deliveries, outbox, publications
+from normalizer.cloudevents import headers
+from normalizer.messages import DeadLetter, encode
 
 Outcome = Literal["sent", "retry", "refused", "gave_up", "held"]
 
@@ -63,10 +66,12 @@ class Publication:
 class Queue:
     """The outbox of one channel, for one owner."""
 
-    def __init__(self, store: Store, channel: str, owner: str) -> None:
+    def __init__(self, store: Store, channel: str, owner: str, *, cases_topic: str, source: str) -> None:
         self._store = store
         self._channel = channel
         self._owner = owner
+        self._cases_topic = cases_topic
+        self._source = source
 
     async def lease(self, limit: int, seconds: float) -> list[Leased]:
         """Take up to ``limit`` due replies for ``seconds``, the longest due first.
@@ -151,10 +156,27 @@ class Queue:
             steps = [step for s in settlements if s.outcome != "held" for step in _steps(s, self._channel)]
             if steps:
                 await connection.execute(deliveries.insert(), steps)
-            if publish:
-                rows = [{"topic": p.topic, "key": p.key, "value": p.value, "headers": p.headers} for p in publish]
+            said = [*publish, *await self._failures(connection, done)]
+            if said:
+                rows = [{"topic": p.topic, "key": p.key, "value": p.value, "headers": p.headers} for p in said]
                 await connection.execute(publications.insert(), rows)
             await bury(connection, self._store, letters)
+
+    async def _failures(self, connection: AsyncConnection, done: Sequence[Settlement]) -> list[Publication]:
+        """What downstream hears of replies about a case that will not come."""
+        failed = [s for s in done if s.outcome != "sent" and s.leased.case_number]
+        if not failed:
+            return []
+        numbers = {s.leased.case_number or "" for s in failed}
+        found = await connection.execute(select(cases).where(self._store.among(cases.c.number, numbers)))
+        rows = {row.number: row for row in found}
+        return [self._failure(s, rows[s.leased.case_number]) for s in failed if s.leased.case_number in rows]
+
+    def _failure(self, settlement: Settlement, row: Any) -> Publication:
+        reason = settlement.detail.partition(":")[0]
+        told = reply_told(row, settlement.leased.message.delivery, "reply_failed", settlement.at, reason)
+        head = msgspec.json.encode(headers(told, self._source))
+        return Publication(self._cases_topic, told.number.encode(), encode(told), head)
 
     async def recall(self) -> None:
         """The provider is back: what waits for its next attempt is due now."""
@@ -193,6 +215,7 @@ def _leased(row: Any, *, doubtful: bool) -> Leased:
         thread=thread,
         number=row.case_number or "",
         purpose=row.template,
+        repeated=doubtful,
     )
     return Leased(message, row.case_number, row.received_at, row.created_at, row.attempts, doubtful)
 

@@ -45,7 +45,7 @@ class Sender:
         self._settings = settings
         self._metrics = metrics
         self._source = source
-        self._queue = Queue(store, channel.name, owner)
+        self._queue = Queue(store, channel.name, owner, cases_topic=settings.topics.cases, source=source)
         limits, own = channel.spec.limits, channel.settings
         rate = own.max_per_second or limits.max_per_second
         self._rate = rate

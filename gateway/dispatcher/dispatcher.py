@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 import structlog
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from config.settings import Settings
 from gateway.dispatcher.lookup import Lookup
+from gateway.dispatcher.outgoing import reply_told
 from gateway.dispatcher.parts import Gathering, Gatherings
 from gateway.dispatcher.receipts import Settled, apply_receipts
 from gateway.dispatcher.rules import Decision, Row, decide
@@ -41,6 +43,10 @@ SPARE_NUMBERS = 8
 SWEEP_SECONDS = 1.0
 LONGEST_WAIT = 15.0
 TRIES = 3
+_TOLD: Mapping[str, Literal["reply_delivered", "reply_failed"]] = {
+    "delivered": "reply_delivered",
+    "failed": "reply_failed",
+}
 
 
 @dataclass(slots=True)
@@ -61,7 +67,8 @@ class Step:
 class Dispatcher:
     """One member of the dispatchers' consumer group.
 
-    ``normalizer`` gives the normalizer of a channel type and instance, to join the parts of a long message.
+    ``normalizer`` gives the normalizer of a channel type and instance, to join the parts of a long message;
+    ``notice`` the lines to add to an acknowledgement, by channel and language.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class Dispatcher:
         private_types: frozenset[str],
         normalizer: Callable[[str, str], Normalizer],
         source: str,
+        notice: Callable[[str, str], str] = lambda _channel, _language: "",
         on_replies: Callable[[], None] = lambda: None,
         on_publications: Callable[[], None] = lambda: None,
     ) -> None:
@@ -86,6 +94,7 @@ class Dispatcher:
         self._private_types = private_types
         self._normalizer = normalizer
         self._source = source
+        self._notice = notice
         self._on_replies = on_replies
         self._on_publications = on_publications
         self._stopping = asyncio.Event()
@@ -182,7 +191,7 @@ class Dispatcher:
             lookup = Lookup(self._store, connection, settings.rules)
             seen = await lookup.seen(event.id for event in events) if events else set()
             fresh = list({event.id: event for event in events if event.id not in seen}.values())
-            gatherings = Gatherings(window=settings.rules.part_window)
+            gatherings = Gatherings(window=settings.rules.part_window, album_window=settings.rules.album_window)
             if due:
                 steps = [self._joined(g) for g in await gatherings.load_due(connection, now) if g.parts]
             else:
@@ -207,14 +216,17 @@ class Dispatcher:
                 duplicate_window=settings.rules.duplicate_window,
                 cases_topic=settings.topics.cases,
                 source=self._source,
+                notice=self._notice,
             )
             for step in steps:
                 self._take(step, working, gatherings, settings)
             receipts = [event for event in fresh if event.kind == "receipt"]
             for event in receipts:
                 working.record(event, Row.RECEIPT, None)
-            for settled in await apply_receipts(connection, self._store, receipts):
-                self._tell(settled, working)
+            settled = await apply_receipts(connection, self._store, receipts)
+            await lookup.cases(known, {one.case_number for one in settled if one.case_number})
+            for one in settled:
+                self._tell(one, working)
             await gatherings.write(connection)
             for letter in await bury(connection, self._store, letters):
                 working.outcome.dead.append(letter.stage)
@@ -282,6 +294,13 @@ class Dispatcher:
         headers = headers_of(told, self._source)
         key = (settled.case_number or settled.outbox_id).encode()
         working.publish(self._settings.topics.deliveries, key, encode(told), headers)
+        case = working.case(settled.case_number)
+        if case is not None:
+            change = _TOLD[settled.state]
+            heard = reply_told(case, settled.outbox_id, change, settled.at, settled.code)
+            working.publish(
+                self._settings.topics.cases, case.number.encode(), encode(heard), headers_of(heard, self._source)
+            )
 
     def _read(self, taken: Sequence[Taken]) -> tuple[list[ComplaintEvent], list[DeadLetter]]:
         """Decode a batch; what cannot be decoded is a dead letter with its raw bytes."""

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.settings import Rules
 from gateway.dispatcher.facts import CaseFacts, SenderFacts
 from gateway.store.engine import Store
-from gateway.store.tables import cases, deliveries, messages, outbox, senders
+from gateway.store.tables import cases, deliveries, gatherings, messages, outbox, senders
 from normalizer.event import ComplaintEvent
 from normalizer.text import words_hash
 
@@ -121,14 +121,27 @@ class Lookup:
         ids.discard("")
         if not ids:
             return
-        theirs = [messages.c.channel, messages.c.provider_id, messages.c.case_number]
-        on_a_case = and_(messages.c.provider_id != "", messages.c.case_number.is_not(None))
-        for row in await self._rows(theirs, messages.c.provider_id, ids, on_a_case):
+        # The index that finds a provider's id begins with the channel.
+        channels = {event.channel.instance for event in events}
+        # A file of an album has no case of its own: it is on the case of the message that it was joined to.
+        case_number = func.coalesce(messages.c.case_number, gatherings.c.case_number)
+        theirs = (
+            select(messages.c.channel, messages.c.provider_id, case_number.label("case_number"))
+            .outerjoin(gatherings, gatherings.c.id == messages.c.gathering)
+            .where(
+                self._store.among(messages.c.channel, channels),
+                self._store.among(messages.c.provider_id, ids),
+                messages.c.provider_id != "",
+                case_number.is_not(None),
+            )
+        )
+        for row in await self._connection.execute(theirs):
             known.placed[row.channel, row.provider_id] = row.case_number
         ours = (
             select(deliveries.c.channel, deliveries.c.provider_id, outbox.c.case_number)
             .join(outbox, outbox.c.id == deliveries.c.outbox_id)
             .where(
+                self._store.among(deliveries.c.channel, channels),
                 self._store.among(deliveries.c.provider_id, ids),
                 deliveries.c.provider_id != "",
                 outbox.c.case_number.is_not(None),

@@ -80,8 +80,9 @@ def whose(event: ComplaintEvent) -> Whose:
 class Gatherings:
     """The gatherings that bear on one transaction."""
 
-    def __init__(self, *, window: float) -> None:
+    def __init__(self, *, window: float, album_window: float) -> None:
         self._window = window
+        self._album_window = album_window
         self._found: dict[Whose, list[Gathering]] = defaultdict(list)
         self._new: list[Gathering] = []
         self._changed: dict[int, Gathering] = {}
@@ -120,8 +121,10 @@ class Gatherings:
         if found and index not in found[-1].parts:
             gathering = found[-1]
         else:
+            # Nobody tells how many files an album has, so it always waits to the end: that end is near.
+            window = self._window if event.part.total else self._album_window
             # Measured from now: after an outage a whole backlog of parts is older than any window.
-            gathering = Gathering(secrets.randbits(62), whose(event), now, now + self._window)
+            gathering = Gathering(secrets.randbits(62), whose(event), now, now + window)
             found.append(gathering)
             self._new.append(gathering)
         gathering.parts[index] = event

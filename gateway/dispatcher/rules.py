@@ -50,6 +50,8 @@ class Template(StrEnum):
     CHECK_NUMBER = "check_number"
     HELP = "help"
     STOPPED = "stopped"
+    NEWS = "news"
+    NEWS_PUBLIC = "news_public"
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -148,7 +150,8 @@ def _repeat(_event: ComplaintEvent, facts: Facts, _rules: Rules) -> Decision | N
 
 
 def _conversation(event: ComplaintEvent, facts: Facts, rules: Rules) -> Decision | None:
-    if not facts.private or facts.open is None:
+    # A closed case is joined by thread, number or the same words: time alone does not say that it is meant.
+    if not facts.private or facts.open is None or facts.open.state == "closed":
         return None
     if _elapsed(facts.sender.wrote_in_case_at, event, rules.conversation_window):
         return None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,18 +11,21 @@ import msgspec
 from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.attachments.shapes import waiting_rows
 from gateway.dispatcher.facts import CaseFacts, Facts, SenderFacts
 from gateway.dispatcher.lookup import Known, Sighting, words_key
+from gateway.dispatcher.outgoing import outbox_row
 from gateway.dispatcher.rules import Decision, Row, Template
 from gateway.replies import Replies
-from gateway.store.tables import cases, messages, outbox, publications, senders
+from gateway.store.tables import attachments, cases, messages, outbox, publications, senders
 from normalizer.cloudevents import headers as headers_of
 from normalizer.event import ComplaintEvent, Privacy, encode
 from normalizer.messages import CaseChannel, CaseEvent, CaseSender
 from normalizer.messages import encode as encode_message
 from normalizer.tracking import shown
 
-_CHANGES_OF_CASE = ("updated_at", "join_answered_at", "repeat_answered", "state", "language")
+# Not the state: that is the agencies' to change, in transactions of their own (gateway/updates/).
+_CHANGES_OF_CASE = ("updated_at", "anonymous", "confidential", "join_answered_at", "repeat_answered", "language")
 _CHANGES_OF_SENDER = tuple(
     name for name in SenderFacts.__dataclass_fields__ if name not in ("key", "type", "address", "kind")
 )
@@ -56,6 +58,7 @@ class WorkingSet:
         duplicate_window: float,
         cases_topic: str,
         source: str,
+        notice: Callable[[str, str], str],
     ) -> None:
         self._known = known
         self._numbers = iter(numbers)
@@ -65,11 +68,13 @@ class WorkingSet:
         self._duplicate_window = duplicate_window
         self._cases_topic = cases_topic
         self._source = source
+        self._notice = notice
         self._new_senders: dict[str, SenderFacts] = {}
         self._new_cases: dict[str, CaseFacts] = {}
         self._changed_senders: set[str] = set()
         self._changed_cases: set[str] = set()
         self._messages: list[dict[str, Any]] = []
+        self._attachments: list[dict[str, Any]] = []
         self._outbox: list[dict[str, Any]] = []
         self._publications: list[dict[str, Any]] = []
         self.outcome = Outcome()
@@ -108,6 +113,9 @@ class WorkingSet:
         if case is not None:
             self._touch(case, sender, event, decision, at)
         self.record(event, decision.row, case.number if case else None, gathering=gathering)
+        # What robots attach is not fetched; nor are the files of a part that waits, which come with the whole.
+        if event.attachments and decision.row is not Row.AUTOMATED:
+            self._attachments += waiting_rows(event, case.number if case else None, time.time())
         if decision.template is not None:
             self._answer(event, sender, decision.template, decision.about or case)
         self._known.recent[sender.key].append(at)
@@ -164,7 +172,12 @@ class WorkingSet:
             _CHANGES_OF_CASE,
             self._changed(self._known.cases, self._changed_cases, self._new_cases),
         )
-        for table, rows in ((messages, self._messages), (outbox, self._outbox), (publications, self._publications)):
+        for table, rows in (
+            (messages, self._messages),
+            (attachments, self._attachments),
+            (outbox, self._outbox),
+            (publications, self._publications),
+        ):
             if rows:
                 await connection.execute(table.insert(), rows)
         self.outcome.replies = len(self._outbox)
@@ -222,6 +235,9 @@ class WorkingSet:
         if event.kind == "message" and case.sender_key == sender.key:
             sender.wrote_in_case, sender.wrote_in_case_at = case.number, at
             self._changed_senders.add(sender.key)
+            # A wish is never taken back by a message that does not repeat it.
+            case.anonymous = case.anonymous or event.privacy.anonymous
+            case.confidential = case.confidential or event.privacy.confidential
         case.updated_at = max(case.updated_at, at)
         if decision.template is Template.JOINED:
             case.join_answered_at = at
@@ -233,36 +249,21 @@ class WorkingSet:
         self.publish(self._cases_topic, case.number.encode(), encode_message(told), headers)
 
     def _answer(self, event: ComplaintEvent, sender: SenderFacts, template: Template, about: CaseFacts | None) -> None:
+        language = self._replies.language(event.language or sender.language)
         text = self._replies.render(
             template.value,
-            language=event.language or sender.language,
+            language=language,
             channel_type=event.channel.type,
             number=shown(about.number) if about else "",
             typed=about.number if about else "",
             state=about.state if about else "",
         )
-        now = time.time()
-        thread = event.channel.thread
-        if event.channel.message_id:
-            thread = msgspec.structs.replace(thread, replies_to=(event.channel.message_id, *thread.replies_to))
+        if template is Template.ACKNOWLEDGEMENT and not event.channel.thread.public:
+            text = "\n".join(filter(None, [text, self._notice(event.channel.instance, language)]))
+        number = about.number if about else None
+        at = event.received_at.timestamp()
         self._outbox.append(
-            {
-                "id": secrets.token_hex(16),
-                "channel_type": event.channel.type,
-                "channel": event.channel.instance,
-                "sender_key": sender.key,
-                "address": event.sender.address,
-                "subject": event.subject,
-                "text": text,
-                "thread": _json.encode(thread).decode(),
-                "template": template.value,
-                "case_number": about.number if about else None,
-                "event_id": event.id,
-                "received_at": event.received_at.timestamp(),
-                "created_at": now,
-                "state": "waiting",
-                "due_at": now,
-            }
+            outbox_row(event, text, template=template.value, case_number=number, asked_at=at, now=time.time())
         )
 
     @staticmethod

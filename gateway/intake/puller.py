@@ -26,9 +26,6 @@ from gateway.store.leases import acquire, release
 
 log = structlog.get_logger(__name__)
 
-LEASE_SECONDS = 30.0
-STANDBY_SECONDS = 5.0
-"""How often a process that waits for the lease asks for it: with the lease's length, within a minute of a death."""
 FIRST_REST, LONGEST_REST = 0.5, 60.0
 MISCONFIGURED_REST = 30.0
 
@@ -54,14 +51,18 @@ class Reading:
 
 
 class Puller:
-    """Reads the sources of one channel in one process. ``owner`` names the process in the lease."""
+    """Reads the sources of one channel in one process.
 
-    def __init__(self, channel: Channel, recorder: Recorder, *, store: Store, owner: str) -> None:
+    ``owner`` names the process in the lease, ``lease`` is its length in seconds.
+    """
+
+    def __init__(self, channel: Channel, recorder: Recorder, *, store: Store, owner: str, lease: float) -> None:
         self._channel = channel
         self._recorder = recorder
         self._store = store
         self._owner = owner
         self._lease = f"pull:{channel.name}"
+        self._seconds = lease
         self._stopping = asyncio.Event()
         self._until = 0.0
         self.reading = {source.name: Reading() for source in channel.sources()}
@@ -78,7 +79,7 @@ class Puller:
                     await self._hold()
                 else:
                     self._all("standby")
-                    await self._rest(STANDBY_SECONDS)
+                    await self._rest(self._seconds / 6)
         finally:
             with contextlib.suppress(StoreUnavailable, DBAPIError):
                 await release(self._store, self._lease, self._owner)
@@ -86,10 +87,10 @@ class Puller:
     async def _renew(self) -> bool:
         """Take or renew the lease; false where it is another's, or nobody can tell."""
         # Our own clock, read before the question: by the time of the answer some of the lease has passed.
-        until = time.monotonic() + LEASE_SECONDS
+        until = time.monotonic() + self._seconds
         try:
-            async with asyncio.timeout(LEASE_SECONDS / 3):
-                ours = await acquire(self._store, self._lease, self._owner, LEASE_SECONDS)
+            async with asyncio.timeout(self._seconds / 3):
+                ours = await acquire(self._store, self._lease, self._owner, self._seconds)
         except (StoreUnavailable, DBAPIError, TimeoutError) as error:
             log.warning("intake.lease_unknown", channel=self._channel.name, reason=type(error).__name__)
             return False
@@ -107,7 +108,7 @@ class Puller:
             # A renewal that fails is tried again while the lease lasts by our own clock.
             while time.monotonic() < self._until:
                 done, _ = await asyncio.wait(
-                    {stopping, *readers}, timeout=LEASE_SECONDS / 3, return_when=asyncio.FIRST_COMPLETED
+                    {stopping, *readers}, timeout=self._seconds / 3, return_when=asyncio.FIRST_COMPLETED
                 )
                 if done:
                     break

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from channels.base import Channel, InboundMessage
 from channels.receiving import Item, Unreadable
 from config.settings import Settings
-from gateway.eventlog.base import EventLog, Record
+from gateway.blobs.base import Blobs, BlobsUnavailable
+from gateway.blobs.raw import LARGEST_IN_EVENT, keep_raw
+from gateway.eventlog.base import EventLog, LogUnavailable, Record
 from gateway.metrics import Metrics
 from normalizer.cloudevents import headers
 from normalizer.event import encode
 from normalizer.messages import DeadLetter
 from normalizer.messages import encode as encode_message
 from normalizer.normalize import Normalizer
-
-INLINE_RAW = 64 * 1024
-"""Bytes of a raw payload that travel in the event; a larger one is in the blob store before the event is written."""
-
-KeepRaw = Callable[[InboundMessage], Awaitable[str]]
-"""Stores a raw payload and returns its place; raises :class:`~gateway.eventlog.base.LogUnavailable` where it can't."""
 
 
 class Recorder:
@@ -37,7 +33,7 @@ class Recorder:
         metrics: Metrics,
         settings: Settings,
         source: str,
-        keep_raw: KeepRaw,
+        blobs: Blobs,
     ) -> None:
         self._channel = channel.name
         self._normalizer = normalizer
@@ -46,7 +42,7 @@ class Recorder:
         self._topic = settings.topics.complaints
         self._dead_letters = settings.topics.dead_letters
         self._source = source
-        self._keep_raw = keep_raw
+        self._blobs = blobs
         self._received = metrics.messages_received.labels(channel.name)
         self.last_received = 0.0
         """When the last message came in, Unix seconds; 0 before the first."""
@@ -56,10 +52,17 @@ class Recorder:
         now = datetime.now(UTC)
         records = []
         for message in messages:
-            stored = await self._keep_raw(message) if len(message.raw) > INLINE_RAW else ""
+            stored = await self._kept(message) if len(message.raw) > LARGEST_IN_EVENT else ""
             event = self._normalizer.event(message, now, raw_stored=stored)
             records.append(Record(self._topic, event.sender.key.encode(), encode(event), headers(event, self._source)))
         await self._log.append(records)
+
+    async def _kept(self, message: InboundMessage) -> str:
+        """The place of a large payload in the blob store, durable before its event is."""
+        try:
+            return await keep_raw(message, self._blobs)
+        except BlobsUnavailable as error:
+            raise LogUnavailable(f"the blob store: {error}") from error
 
     async def letter(self, letter: DeadLetter) -> None:
         """Record a dead letter. Raises :class:`~gateway.eventlog.base.LogUnavailable`."""

@@ -1,24 +1,29 @@
-"""Reading a case back: its messages and replies in the order in which they happened."""
+"""Reading a case back: its messages, replies and updates in the order in which they happened."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import select
 
 from gateway.store.engine import Store
-from gateway.store.tables import cases, deliveries, messages, outbox
+from gateway.store.tables import cases, deliveries, messages, outbox, updates
 from normalizer.event import decode
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that happened on a case. ``what`` is received, replied, attempt or receipt."""
+    """One thing that happened on a case. ``what`` is received, replied, attempt, receipt or updated.
+
+    ``channel`` is absent where an agency updated the case: ``detail`` then holds the status it gave, if any, what the
+    citizen heard (``told``, ``told_in_public``, ``stopped``, ``unreachable``, ``silent``), and its name.
+    """
 
     at: datetime
     what: str
-    channel: str
-    detail: str
+    channel: str = ""
+    detail: str = ""
     text: str = ""
 
 
@@ -53,6 +58,11 @@ async def story(store: Store, number: str) -> CaseStory | None:
             Step(_time(row.at), row.step, row.channel, f"{row.outcome} {row.detail}".strip())
             for row in await connection.execute(tries)
         ]
+        said = select(updates).where(updates.c.number == number)
+        steps += [
+            Step(_time(row.received_at), "updated", detail=_said(row), text=row.text)
+            for row in await connection.execute(said)
+        ]
     steps.sort(key=lambda step: step.at)
     return CaseStory(
         case.number,
@@ -65,6 +75,13 @@ async def story(store: Store, number: str) -> CaseStory | None:
         case.region,
         tuple(steps),
     )
+
+
+def _said(row: Any) -> str:
+    """What came of an agency's update, in a few words."""
+    late = row.status is not None and not row.state_changed
+    status = f"{row.status} (unchanged)" if late else row.status
+    return ", ".join(filter(None, [status, row.outcome, row.agency]))
 
 
 def _time(seconds: float) -> datetime:

@@ -56,6 +56,8 @@ cases = Table(
     Column("confidential", Boolean, nullable=False),
     Column("language", String(8), nullable=False),
     Column("region", Text, nullable=False, server_default=""),
+    # When the update that the state comes from was written, by the agency's clock; none: as it was opened.
+    Column("state_at", Double),
     Column("opened_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     # When a joining message was last answered, and whether a repeated text was: each is bounded (rows 9-13).
@@ -187,6 +189,63 @@ deliveries = Table(
         postgresql_where=text("provider_id <> ''"),
         sqlite_where=text("provider_id <> ''"),
     ),
+)
+
+# A file that came with a message, by its place among the message's files (from 0): waiting, then stored in the blob
+# store, refused by our rules or the provider, or failed after a day of attempts.
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("event_id", String(64), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("channel_type", String(32), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("case_number", String(10)),
+    # Made safe; the event has the name as it came.
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False, server_default=""),
+    Column("reference", Text, nullable=False),
+    Column("stored", Text, nullable=False, server_default=""),
+    Column("state", String(16), nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("created_at", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("owner", String(64)),
+    Column("settled_at", Double),
+    Index(
+        "ix_attachments_waiting",
+        "channel",
+        "due_at",
+        postgresql_where=text("state = 'waiting'"),
+        sqlite_where=text("state = 'waiting'"),
+    ),
+    Index(
+        None,
+        "case_number",
+        postgresql_where=text("case_number IS NOT NULL"),
+        sqlite_where=text("case_number IS NOT NULL"),
+    ),
+)
+
+# What agencies said of cases, and what was done with it. An id is here once, so that it is done once.
+updates = Table(
+    "updates",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("number", String(10), nullable=False),
+    Column("status", String(16)),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("agency", Text, nullable=False, server_default=""),
+    # When the agency wrote it, by its own clock; when it came to us.
+    Column("at", Double, nullable=False),
+    Column("received_at", Double, nullable=False),
+    # Whether it changed the case's state, and what the citizen heard.
+    Column("state_changed", Boolean, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Index(None, "number", "received_at"),
 )
 
 # What the dispatcher has to say on the log, written in the case's transaction and relayed after it.

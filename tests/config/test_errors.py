@@ -57,7 +57,7 @@ FILE = [
         '"a\\nb" = 1',
         (
             r"a\nb (x.toml:1): unknown key; known here: timezone, server, log, topics, store, api, privacy, rules, "
-            "replies, delivery, dispatcher, logging, channels"
+            "replies, notices, delivery, intake, dispatcher, blobs, attachments, logging, channels"
         ),
     ),
     # wrong kinds

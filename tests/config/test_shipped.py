@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -27,8 +28,12 @@ def test_the_embedded_settings_need_nothing_but_this_machine() -> None:
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
     assert (settings.log.backend, settings.store.backend) == ("sqlite", "sqlite")
     channels = load_channels(settings)
-    assert list(channels) == ["sms"]
-    assert channels["sms"].spec.type == "sms"
+    assert {name: config.spec.type for name, config in channels.items()} == {
+        name: name for name in ("sms", "twitter", "telegram", "email")
+    }
+    lines = [line.split("#")[0] for line in shipped("embedded.toml").splitlines()]
+    hosts = {host for line in lines for host in re.findall(r"(?:https?|imap|smtp)://(?:[^@/]*@)?([^/:]+)", line)}
+    assert hosts == {"127.0.0.1"}
 
 
 def test_the_embedded_settings_write_out_the_defaults() -> None:
@@ -42,6 +47,7 @@ def test_the_production_example_is_complete_but_for_its_secrets(tmp_path: Path) 
     secrets = {
         "kafka-password": "hunter2",
         "store-url": "postgresql+asyncpg://lapor:hunter2@postgres/lapor",
+        "blobs-secret": "hunter3",
         "api-tokens": "one\ntwo",
         "privacy-key": "0123456789abcdef",
         "sms-telkomsel-webhook-token": "a",

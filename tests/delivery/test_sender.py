@@ -21,10 +21,12 @@ from channels.sms.standin import Fault, StandIn
 from config.settings import Delivery, Settings
 from gateway.delivery.breaker import State
 from gateway.delivery.sender import Sender
+from gateway.dispatcher.facts import CaseFacts
 from gateway.metrics import Metrics
 from gateway.store.engine import Store
-from gateway.store.tables import dead_letters, deliveries, outbox, publications
+from gateway.store.tables import cases, dead_letters, deliveries, outbox, publications
 from tests.channels.host import FakeHost
+from tests.dispatcher import make
 
 PATIENCE = 20.0
 KANNEL = SmsSettings(
@@ -192,6 +194,21 @@ async def test_only_a_refusal_of_this_recipient_is_permanent(yard: Yard) -> None
     assert sorted(r.state for r in await yard.rows()) == ["failed", "sent", "sent"]
     (letter,) = await yard.rows(dead_letters)
     assert (letter.stage, letter.reason, letter.reference) == ("deliver", "refused", f"{1:032x}")
+
+
+async def test_downstream_hears_of_a_reply_that_will_not_come(yard: Yard) -> None:
+    (reply,) = await yard.write(1)
+    case = {name: getattr(make.case(), name) for name in CaseFacts.__dataclass_fields__}
+    async with yard.store.write() as connection:
+        await connection.execute(cases.insert(), [case | {"state": "answered"}])
+        await connection.execute(update(outbox).values(address="TELKOMSEL"))
+    async with yard.running(yard.sender()):
+        await yard.until("failed")
+    told = {p.topic: msgspec.json.decode(p.value) for p in await yard.rows(publications)}
+    heard = told["lapor.cases.v1"]
+    assert (heard["number"], heard["change"], heard["state"]) == ("4829137065", "reply_failed", "answered")
+    assert heard["reason"] == told["lapor.deliveries.v1"]["reason"]
+    assert told["lapor.deliveries.v1"]["delivery"] == reply
 
 
 async def test_a_conversation_that_is_slowed_down_holds_up_no_other(yard: Yard) -> None:

@@ -120,3 +120,6 @@ def test_what_compose_names_it_defines() -> None:
     # The spool must outlive the container; intake must not wait for Kafka.
     assert "spool:/var/lib/gateway/var" in services["intake"]["volumes"]
     assert "depends_on" not in services["intake"]
+    # Intake writes large payloads there, deliver reads them.
+    shared = "blobs:/var/lib/gateway/blobs"
+    assert all(shared in services[role]["volumes"] for role in ("intake", "deliver"))

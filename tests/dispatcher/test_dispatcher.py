@@ -50,6 +50,7 @@ class Bench:
             private_types=frozenset({"sms"}),
             normalizer=lambda kind, name: Normalizer(kind, name, secret=b"secret"),
             source="https://gateway.test",
+            notice=lambda channel, language: f"({channel} {language})",
         )
 
     @asynccontextmanager
@@ -101,6 +102,7 @@ async def test_a_complaint_becomes_a_case_with_a_number_and_an_acknowledgement(b
     assert (case.state, case.anonymous, case.confidential, case.region) == ("received", True, False, "TANGKAB")
     (reply,) = await bench.rows(outbox)
     assert tracking.shown(case.number) in reply.text
+    assert reply.text.endswith("\n(sms id)")
     assert (reply.channel, reply.address, reply.case_number, reply.state) == (
         "sms",
         "+6281234567890",
@@ -114,6 +116,12 @@ async def test_a_complaint_becomes_a_case_with_a_number_and_an_acknowledgement(b
     body = msgspec.json.decode(said.value)
     assert (body["number"], body["change"]) == (case.number, "opened")
     assert "+6281234567890" not in said.value.decode()  # anonymous
+
+
+async def test_in_public_and_to_other_answers_no_notice_is_added(bench: Bench) -> None:
+    public = EventChannel("twitter", "x", "1", Thread("room", public=True))
+    await bench.take(event("jalan rusak", channel=public), event("bantuan", intent="help", after=5))
+    assert {r.template: "(" in r.text for r in await bench.rows(outbox)} == {"acknowledgement": False, "help": False}
 
 
 async def test_copies_of_an_event_count_once(bench: Bench) -> None:
@@ -251,6 +259,8 @@ async def test_receipts_settle_replies(bench: Bench, outcomes: list[Any], state:
     assert [r.outcome for r in await bench.rows(deliveries, deliveries.c.id)] == outcomes
     told = [msgspec.json.decode(p.value) for p in await bench.rows(publications) if p.topic == "lapor.deliveries.v1"]
     assert [t["outcome"] for t in told] == ([state] if state != "waiting" else [])
+    heard = [msgspec.json.decode(p.value) for p in await bench.rows(publications) if p.topic == "lapor.cases.v1"]
+    assert [h["change"] for h in heard] == ["opened", *([f"reply_{state}"] if state != "waiting" else [])]
 
 
 async def test_a_receipt_of_another_channel_settles_nothing(bench: Bench) -> None:

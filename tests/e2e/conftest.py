@@ -38,10 +38,16 @@ class Site:
         # One broker serves the whole session, so each site speaks on topics of its own.
         mark = secrets.token_hex(4)
         self.topics = {name: f"{topic}.{mark}" for name, topic in Settings().topics.model_dump().items()}
-        self.channel: dict[str, Any] = dict(KANNEL)
+        self.channels: dict[str, dict[str, Any]] = {"sms": dict(KANNEL)}
+        self.api: dict[str, Any] = {}
         self.delivery = {"first_retry": 0.1, "longest_retry": 0.5, "breaker_probe": 0.2, "timeout": 1.0, "lease": 1.5}
         self.processes: dict[str, GatewayProcess] = {}
         self._store: Store | None = None
+
+    @property
+    def channel(self) -> dict[str, Any]:
+        """The settings of the SMS channel."""
+        return self.channels["sms"]
 
     @property
     def webhook(self) -> str:
@@ -55,8 +61,10 @@ class Site:
             "log": self.log_settings,
             "topics": self.topics,
             "store": {"url": self.store_url},
+            "api": self.api,
             "delivery": self.delivery,
-            "channels.sms": self.channel,
+            "intake": {"lease": 1.5},
+            **{f"channels.{name}": table for name, table in self.channels.items()},
         }
 
     async def start(self) -> None:

@@ -22,7 +22,7 @@ NUMBER = re.compile(r"\d{3} \d{3} \d{4}")
 async def connected(site: Site) -> Kannel:
     require("kannel")
     kannel = Kannel(webhook=site.webhook, token=TOKEN)
-    site.channel |= {"send_url": kannel.sendsms_url, "username": kannel.username, "password": kannel.password}
+    site.channel.update({"send_url": kannel.sendsms_url, "username": kannel.username, "password": kannel.password})
     # The telco of the tests takes its time.
     site.delivery |= {"timeout": 5.0, "lease": 10.0}
     return kannel

@@ -34,7 +34,7 @@ async def text_until_heard(http: aiohttp.ClientSession, site: Site, n: int) -> N
 
 
 async def test_500_texts_and_20_kills(site: Site, standin: StandIn) -> None:
-    site.channel |= standin.overrides(standin.accounts[0])
+    site.channel.update(standin.overrides(standin.accounts[0]))
     await site.start()
     chance = random.Random(1708)
     heard = 0

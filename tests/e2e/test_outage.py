@@ -42,7 +42,7 @@ async def frail(
         store_url=frail_postgres.create(),
         roles=("intake", "dispatch", "deliver"),
     )
-    made.channel |= standin.overrides(standin.accounts[0])
+    made.channel.update(standin.overrides(standin.accounts[0]))
     yield made
     await made.stop()
 

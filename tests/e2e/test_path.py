@@ -18,7 +18,7 @@ NUMBER = re.compile(r"\d{3} \d{3} \d{4}")
 
 
 async def test_a_text_gets_one_reply_with_a_valid_number_and_a_receipt_settles_it(site: Site, standin: StandIn) -> None:
-    site.channel |= standin.overrides(standin.accounts[0])
+    site.channel.update(standin.overrides(standin.accounts[0]))
     await site.start()
     answer = await standin.text(site.webhook, "+6281234567890", "Lampu jalan mati sejak Senin", id="m-1")
     assert (answer.status, answer.body) == (200, b"")
@@ -45,7 +45,7 @@ async def test_a_text_gets_one_reply_with_a_valid_number_and_a_receipt_settles_i
 
 
 async def test_sigterm_finishes_what_was_taken_and_leaves(site: Site, standin: StandIn) -> None:
-    site.channel |= standin.overrides(standin.accounts[0])
+    site.channel.update(standin.overrides(standin.accounts[0]))
     await site.start()
     for n in range(20):
         await standin.text(site.webhook, f"+62812000000{n:02}", f"laporan {n}")
@@ -58,7 +58,7 @@ async def test_sigterm_finishes_what_was_taken_and_leaves(site: Site, standin: S
 
 
 async def test_health_and_metrics(site: Site, standin: StandIn) -> None:
-    site.channel |= standin.overrides(standin.accounts[0])
+    site.channel.update(standin.overrides(standin.accounts[0]))
     await site.start()
     await standin.text(site.webhook, "+6281234567890", "jalan rusak")
     await standin.wait_for(lambda sent: len(sent) == 1, timeout=30)
@@ -86,7 +86,7 @@ async def test_health_and_metrics(site: Site, standin: StandIn) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_no_phone_and_no_secret_in_any_log(site: Site, standin: StandIn, number: int) -> None:
-    site.channel |= standin.overrides(standin.accounts[0])
+    site.channel.update(standin.overrides(standin.accounts[0]))
     await site.start()
     async with aiohttp.ClientSession() as http:
         for query in (

@@ -122,7 +122,7 @@ MISTAKES = [
         ONE + "loft_file = 'x'",
         (
             "channels.p.loft_file (x.toml:4): unknown key; known here: type, max_per_second, max_in_flight, max_body, "
-            "loft, speed, ring, ring_file, whistle, whistle_file, seeds, tokens, tokens_file"
+            "greeting_id, greeting_en, loft, speed, ring, ring_file, whistle, whistle_file, seeds, tokens, tokens_file"
         ),
     ),
     (ONE + "speed = 'fast'", "channels.p.speed (x.toml:4): must be a number"),

@@ -271,6 +271,24 @@ def test_a_reply_is_replayed_into_the_outbox(desk: Desk, tmp_path: Path) -> None
     connection.close()
 
 
+@pytest.mark.parametrize(
+    ("raw", "status", "said"),
+    [
+        (b'{"id":"u","number":"4829137065","text":"x","at":"2026-11-22T00:00:00Z"}', 0, "appended to the log again"),
+        (b'{"id":"u"}', 1, "still no update"),
+        (b'{"id":"u","number":"4829137065","at":"2026-11-22T00:00:00Z"}', 1, "still no update"),
+    ],
+    ids=["one that can be read", "one that cannot", "one that says nothing"],
+)
+def test_an_update_is_replayed_onto_its_topic(desk: Desk, raw: bytes, status: int, said: str) -> None:
+    letter = DeadLetter(
+        id="ef56" * 8, stage="case_update", reason="unknown_number", at=datetime.now(UTC), raw=raw, raw_type="x"
+    )
+    desk.fill(letter)
+    result = desk("dead-letters", "replay", "ef56")
+    assert (result.exit_code, said in result.output) == (status, True)
+
+
 @pytest.mark.parametrize("arguments", [[], ["--all", "ab12"]], ids=["nothing", "both"])
 def test_replay_wants_to_know_which(desk: Desk, arguments: list[str]) -> None:
     assert desk("dead-letters", "replay", *arguments).exit_code == 2

@@ -39,7 +39,7 @@ def test_every_reply_by_sms_fits_one_segment(name: str, language: str, state: st
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", ["acknowledgement", "joined", "repeated", "flood", "status"])
+@pytest.mark.parametrize("name", ["acknowledgement", "joined", "repeated", "flood", "status", "news", "news_public"])
 def test_the_number_is_the_first_long_group_of_digits_in_groups(name: str, language: str) -> None:
     digits = re.findall(r"\d[\d ]{5,}\d", rendered(name, language))
     assert digits[0] == SHOWN
@@ -51,6 +51,40 @@ def test_a_reply_that_must_tell_nothing_holds_no_number(name: str, language: str
     text = rendered(name, language)
     assert SHOWN not in text
     assert TYPED not in text
+
+
+NEWS = {"number": SHOWN, "agency": "Dinas PU", "text": "Jalan {{ x }} & <b>\nselesai.", "when": "22-11-2026 10:31"}
+
+
+@pytest.mark.parametrize(
+    ("language", "kind", "more", "text"),
+    [
+        ("id", "sms", {}, f"Kabar laporan {SHOWN} (Dinas PU): Jalan {{{{ x }}}} & <b>\nselesai."),
+        ("en", "sms", {"agency": ""}, f"News on report {SHOWN}: Jalan {{{{ x }}}} & <b>\nselesai."),
+        ("id", "email", {}, f"Kabar laporan {SHOWN} dari Dinas PU: Jalan {{{{ x }}}} & <b>\nselesai."),
+        ("en", "email", {}, f"News on report {SHOWN} from Dinas PU: Jalan {{{{ x }}}} & <b>\nselesai."),
+        ("en", "email", {"agency": ""}, f"News on report {SHOWN}: Jalan {{{{ x }}}} & <b>\nselesai."),
+    ],
+    ids=["sms", "sms, no agency", "mail", "mail in English", "mail, no agency"],
+)
+def test_news_holds_the_agencys_words_as_they_are(language: str, kind: str, more: dict[str, str], text: str) -> None:
+    assert replies().render("news", language=language, channel_type=kind, **(NEWS | more)) == text
+
+
+def test_long_news_by_sms_is_cut_between_words_and_by_mail_it_is_whole() -> None:
+    long = NEWS | {"text": "kata " * 4000}
+    text = replies().render("news", language="id", channel_type="sms", **long)
+    assert text.endswith("kata...")
+    assert measure(text).count <= 7
+    assert replies().render("news", language="id", channel_type="email", **long).count("kata") == 4000
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_news_in_public_holds_nothing_of_the_agencys(language: str) -> None:
+    text = replies().render("news_public", language=language, channel_type="twitter", state="closed", **NEWS)
+    assert not any(word in text for word in ("Dinas", "Jalan", "Selesai", "closed"))
+    # X refuses the same words twice.
+    assert NEWS["when"] in text
 
 
 @pytest.mark.parametrize(("wished", "language"), [("id", "id"), ("en", "en"), ("", "id"), ("jv", "id"), ("su", "id")])

@@ -120,14 +120,12 @@ async def store(store_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lease of a second, so that a takeover need not be waited for long."""
-    for name, seconds in {"LEASE_SECONDS": 1.0, "STANDBY_SECONDS": 0.1, "FIRST_REST": 0.05}.items():
-        monkeypatch.setattr(module, name, seconds)
+    monkeypatch.setattr(module, "FIRST_REST", 0.05)
 
 
 @asynccontextmanager
 async def pulling(mailbox: Mailbox, log: Log, store: Store, owner: str = "one") -> AsyncIterator[Puller]:
-    puller = Puller(MailboxChannel(mailbox), log, store=store, owner=owner)  # type: ignore[arg-type]
+    puller = Puller(MailboxChannel(mailbox), log, store=store, owner=owner, lease=1.0)  # type: ignore[arg-type]
     task = asyncio.create_task(puller.run())
     try:
         yield puller

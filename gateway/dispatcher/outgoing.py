@@ -1,0 +1,74 @@
+"""A reply as a row of the outbox, and what downstream hears of its end."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from channels.base import Thread
+from normalizer.event import ComplaintEvent, Privacy
+from normalizer.messages import CaseChannel, CaseEvent
+
+_json = msgspec.json.Encoder()
+
+
+def outbox_row(
+    event: ComplaintEvent,
+    text: str,
+    *,
+    template: str,
+    case_number: str | None,
+    asked_at: float,
+    now: float,
+    below: bool = True,
+) -> dict[str, Any]:
+    """The row of a reply to the sender of ``event``, in the event's thread; times are Unix seconds.
+
+    ``asked_at`` is when what is answered came in, for the measured latency. ``below`` is off for a message that only
+    stands in the same conversation and answers nothing in it.
+    """
+    return {
+        "id": secrets.token_hex(16),
+        "channel_type": event.channel.type,
+        "channel": event.channel.instance,
+        "sender_key": event.sender.key,
+        "address": event.sender.address,
+        "subject": event.subject if below else "",
+        "text": text,
+        "thread": _json.encode(_thread(event, below=below)).decode(),
+        "template": template,
+        "case_number": case_number,
+        "event_id": event.id,
+        "received_at": asked_at,
+        "created_at": now,
+        "state": "waiting",
+        "due_at": now,
+    }
+
+
+def reply_told(
+    case: Any, delivery: str, change: Literal["reply_delivered", "reply_failed"], at: float, reason: str
+) -> CaseEvent:
+    """What downstream hears of the reply ``delivery`` about ``case``, a row of ``cases`` or its facts."""
+    return CaseEvent(
+        id=hashlib.sha256(f"{delivery}:{change}".encode()).hexdigest()[:32],
+        number=case.number,
+        change=change,
+        at=datetime.fromtimestamp(at, UTC),
+        channel=CaseChannel(case.channel_type, case.channel),
+        state=case.state,
+        region=case.region,
+        privacy=Privacy(case.anonymous, case.confidential),
+        reason=reason,
+    )
+
+
+def _thread(event: ComplaintEvent, *, below: bool) -> Thread:
+    thread, message = event.channel.thread, event.channel.message_id
+    if not below:
+        return msgspec.structs.replace(thread, replies_to=())
+    return msgspec.structs.replace(thread, replies_to=(message, *thread.replies_to)) if message else thread

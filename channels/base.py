@@ -154,10 +154,11 @@ class Request:
     """One HTTP request as a channel sees it, free of the web framework.
 
     ``query`` and ``form()`` keep the first value of a repeated field. ``headers`` looks names up without case.
-    ``target`` is the path with its query as sent, for signatures over the public URL.
+    ``target`` is the path with its query as sent, for signatures over the public URL. ``verified`` is set once the
+    channel has found it proven.
     """
 
-    __slots__ = ("_form", "body", "content_type", "headers", "method", "query", "remote", "target")
+    __slots__ = ("_form", "body", "content_type", "headers", "method", "query", "remote", "target", "verified")
 
     def __init__(
         self,
@@ -177,6 +178,7 @@ class Request:
         self.body = body
         self.content_type = content_type
         self.remote = remote
+        self.verified = False
         self._form: Mapping[str, str] | None = None
 
     def form(self) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-LONGEST_WAIT = 0.0015
+LONGEST_WAIT = 0.004
 """Seconds after which a gathering is handed over although more keeps coming."""
 
 

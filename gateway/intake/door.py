@@ -7,13 +7,15 @@ logged for a message that is well.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 
 import aiohttp
 import structlog
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from channels.base import Capability, Channel, Request
+from channels.base import Capability, Channel, InboundMessage, Request
 from channels.errors import ChannelError, Malformed, TooLarge, Unverified
 from channels.forms import parse_fields
 from config.settings import Settings
@@ -54,26 +56,31 @@ class Door:
         return await self._take(http, receipts=True)
 
     async def _take(self, http: web.Request, *, receipts: bool) -> web.StreamResponse:
-        channel = self._channel
         try:
             request = _request(http, await self._body(http))
-            if request.method == "GET" and (handshake := channel.challenge(request)) is not None:
+            if request.method == "GET" and (handshake := self._channel.challenge(request)) is not None:
                 return plain(handshake)
-            channel.verify(request)
         except ChannelError as error:
             return self._refused(error)
         try:
-            messages = channel.parse_status(request) if receipts else channel.parse(request)
+            messages = await self._recorder.call(partial(self._read, request, receipts))
         except Malformed as error:
-            return await self._malformed(request, error, receipts=receipts)
-        if messages:
-            try:
-                await self._recorder.messages(messages)
-            except LogUnavailable as error:
-                return self._unavailable(error)
-            if not receipts:
-                self._recorder.count(messages)
+            if request.verified:
+                return await self._malformed(request, error, receipts=receipts)
+            return self._refused(error)
+        except ChannelError as error:
+            return self._refused(error)
+        except LogUnavailable as error:
+            return self._unavailable(error)
+        if messages and not receipts:
+            self._recorder.count(messages)
         return self._yes if self._yes.fits(http) else plain(self._answer)
+
+    def _read(self, request: Request, receipts: bool) -> Sequence[InboundMessage]:
+        """Verify one call, then parse it. Raises :class:`ChannelError`."""
+        self._channel.verify(request)
+        request.verified = True
+        return self._channel.parse_status(request) if receipts else self._channel.parse(request)
 
     async def _body(self, http: web.Request) -> bytes:
         """The whole body, within the bounds of size and time."""

@@ -38,7 +38,7 @@ from tests.channels.twitter.account import ACCOUNT, RENEWED, settings
         ({"colour": "red"}, {"colour"}),
         ({"type": "sms"}, {"type"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_a_wrong_or_missing_value_is_named(changes: dict[str, Any], keys: set[str]) -> None:
     with pytest.raises(ValidationError) as caught:

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, Tem
 LANGUAGES = ("id", "en")
 NAMES = (
     "acknowledgement",
+    "acknowledgement_public",
     "joined",
     "repeated",
     "flood",

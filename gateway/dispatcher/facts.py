@@ -49,9 +49,10 @@ class Facts:
     """What is known of one event's sender, thread and words.
 
     ``named`` are the cases that bear the numbers which the event names, whoever they belong to, in the event's
-    order. ``thread`` is the case that the message replies in, ``same_words`` the case of the same words in the
-    last day, ``version_of`` the case of the message that is edited or deleted, ``latest`` the sender's newest
-    case, ``open`` the one they wrote in last. ``recent`` counts the sender's other messages in the flood window.
+    order. ``thread`` is the sender's own case nearest above the message in its thread, ``same_words`` the case of the
+    same words in the last day, ``version_of`` the case of the message that is edited or deleted, ``latest`` the
+    sender's newest case, ``open`` the one they wrote in last. ``recent`` counts the sender's other messages in the
+    flood window.
     """
 
     sender: SenderFacts

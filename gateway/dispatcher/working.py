@@ -85,12 +85,14 @@ class WorkingSet:
         sender = self._sender(event)
         at = event.received_at.timestamp()
         thread = event.channel.thread
-        in_thread = (known.placed.get((event.channel.instance, ref)) for ref in thread.replies_to)
+        places = (known.placed.get((event.channel.instance, ref)) for ref in thread.replies_to)
+        in_thread = (known.cases[number] for number in places if number in known.cases)
         target = known.placed.get((event.channel.instance, event.channel.message_id))
         return Facts(
             sender=sender,
             named=[known.cases[n] for n in event.numbers if n in known.cases],
-            thread=known.cases.get(next((n for n in in_thread if n), "")),
+            # A stranger's post in between does not part a citizen from their own thread.
+            thread=next((case for case in in_thread if case.sender_key == sender.key), None),
             same_words=self._same_words(event, at),
             version_of=known.cases.get(target or ""),
             latest=known.cases.get(sender.latest_case or ""),
@@ -118,7 +120,8 @@ class WorkingSet:
             self._attachments += waiting_rows(event, case.number if case else None, time.time())
         if decision.template is not None:
             self._answer(event, sender, decision.template, decision.about or case)
-        self._known.recent[sender.key].append(at)
+        if event.kind == "message":
+            self._known.recent[sender.key].append(at)
         return case.number if case else None
 
     def record(self, event: ComplaintEvent, row: Row, case_number: str | None, *, gathering: int | None = None) -> None:
@@ -232,9 +235,11 @@ class WorkingSet:
         self, case: CaseFacts, sender: SenderFacts, event: ComplaintEvent, decision: Decision, at: float
     ) -> None:
         """A message came onto a case: its sender is now writing in it, and downstream hears of it."""
-        if event.kind == "message" and case.sender_key == sender.key:
+        own = case.sender_key == sender.key
+        if own and event.kind == "message":
             sender.wrote_in_case, sender.wrote_in_case_at = case.number, at
             self._changed_senders.add(sender.key)
+        if own and event.kind in ("message", "edit"):
             # A wish is never taken back by a message that does not repeat it.
             case.anonymous = case.anonymous or event.privacy.anonymous
             case.confidential = case.confidential or event.privacy.confidential
@@ -250,15 +255,17 @@ class WorkingSet:
 
     def _answer(self, event: ComplaintEvent, sender: SenderFacts, template: Template, about: CaseFacts | None) -> None:
         language = self._replies.language(event.language or sender.language)
+        # Where others read along, the number and one general sentence are all that is said.
+        in_public = template is Template.ACKNOWLEDGEMENT and event.channel.thread.public
         text = self._replies.render(
-            template.value,
+            "acknowledgement_public" if in_public else template.value,
             language=language,
             channel_type=event.channel.type,
             number=shown(about.number) if about else "",
             typed=about.number if about else "",
             state=about.state if about else "",
         )
-        if template is Template.ACKNOWLEDGEMENT and not event.channel.thread.public:
+        if template is Template.ACKNOWLEDGEMENT and not in_public:
             text = "\n".join(filter(None, [text, self._notice(event.channel.instance, language)]))
         number = about.number if about else None
         at = event.received_at.timestamp()

@@ -296,7 +296,9 @@ class Story:
             (case,) = await self.stage.rows(cases, cases.c.number, number)
             assert case.sender_key == sender_key, "a case of somebody else's"
             state = case.state
-        assert reply.text == self._text(reply.template, event.channel.type, number, state, self.row.language)
+        in_public = event.channel.thread.public and reply.template == "acknowledgement"
+        template = "acknowledgement_public" if in_public else reply.template
+        assert reply.text == self._text(template, event.channel.type, number, state, self.row.language)
 
     def _text(self, template: str, channel_type: str, number: str, state: str, language: Language) -> str:
         shown = tracking.shown(number) if number else ""

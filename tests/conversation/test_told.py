@@ -57,14 +57,11 @@ async def test_a_stranger_cannot_tell_a_citizens_number_from_a_free_one(
     assert len(theirs.replies) == len(nobodys.replies) == 2
 
 
-ACKNOWLEDGED = "the acknowledgement says in public how to ask, to add and to begin anew, as it does in private"
-
-
 @pytest.mark.parametrize("on", [On.MENTION, On.GROUP])
 @pytest.mark.parametrize(
     "steps",
     [
-        pytest.param([ROAD], id="a new case", marks=pytest.mark.xfail(reason=ACKNOWLEDGED, strict=True)),
+        pytest.param([ROAD], id="a new case"),
         pytest.param([ROAD, after(days=1), says("Lampunya juga mati", answers="reply 1")], id="a case joined"),
         pytest.param([ROAD, after(hours=1), ROAD], id="the same words"),
         pytest.param([ROAD, after(days=1), "STATUS {case1}"], id="a question"),

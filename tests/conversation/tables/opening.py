@@ -53,7 +53,7 @@ FLOOD = (
     row("the eleventh, all in one batch", MENTION, [], Together((*many(10), says(WASTE, after=3))), "complaint", Rule.FLOOD, "case10", "flood"),
     row("a flood that never opened a case", MENTION, [says("tes", after=3) for _ in range(11)], says(WASTE, after=3), "complaint", Rule.COMPLAINT, "new", "acknowledgement"),
     row("edits do not count", MENTION, [ROAD, *(says(f"{ROAD} {word}", edits="message 1", after=1) for word in _GANGS)], says(WASTE, after=3), "complaint", Rule.COMPLAINT, "new", "acknowledgement"),
-    row("edits do not count in one batch either", MENTION, [ROAD], Together((*(says(f"{ROAD} {word}", edits="message 1", after=1) for word in _GANGS), says(WASTE, after=3))), "complaint", Rule.COMPLAINT, "new", "acknowledgement", differs=COUNTED),
+    row("edits do not count in one batch either", MENTION, [ROAD], Together((*(says(f"{ROAD} {word}", edits="message 1", after=1) for word in _GANGS), says(WASTE, after=3))), "complaint", Rule.COMPLAINT, "new", "acknowledgement"),
 )
 
 COMPLAINT = (

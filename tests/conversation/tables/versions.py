@@ -24,7 +24,7 @@ VERSIONS = (
     row("an edit that makes it a question", TELEGRAM, [ROAD], says("STATUS {case1}", edits="message 1"), "status", Rule.VERSION, "case1", None, in_all=1),
     row("an edit that makes it a stop", TELEGRAM, [ROAD], says("BERHENTI", edits="message 1"), "stop", Rule.VERSION, "case1", None, in_all=1),
     row("an edit that begins with LAPOR BARU", TELEGRAM, [ROAD], says(f"LAPOR BARU {WASTE}", edits="message 1"), "complaint", Rule.VERSION, "case1", None, in_all=1),
-    row("an edit that asks for secrecy", TELEGRAM, [ROAD], says(f"ANONIM {ROAD}", edits="message 1"), "complaint", Rule.VERSION, "case1", None, flags="anonymous", in_all=1, differs=WISH),
+    row("an edit that asks for secrecy", TELEGRAM, [ROAD], says(f"ANONIM {ROAD}", edits="message 1"), "complaint", Rule.VERSION, "case1", None, flags="anonymous", in_all=1),
     row("an edit of a greeting into a complaint", TELEGRAM, ["halo"], says(ROAD, edits="message 1"), "complaint", Rule.VERSION, None, None, in_all=1),
     row("an edit is no sign of life after a stop", TELEGRAM, [ROAD, "BERHENTI", says(EDITED, edits="message 1")], "BERHENTI", "stop", Rule.STOP, None, None),
     row("a deletion of the complaint", MENTION, [ROAD, after(hours=3)], says(deletes="message 1"), None, Rule.VERSION, "case1", None, state="received", in_all=1),

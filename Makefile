@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Processes that run the tests, side by side.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 
@@ -36,7 +38,7 @@ services: $(VENV)/.dev ## fetch the real parts the tests use (Kannel, Kafka), wh
 
 .PHONY: test
 test: $(VENV)/.dev services ## set up and run the whole test suite
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## style and import rules

@@ -23,8 +23,8 @@ from tests.channels.kit import Kit, kits
 from tests.e2e.conftest import PATIENCE, Site
 
 KITS = {kit.type: kit for kit in kits()}
-CITIZENS = 40
-KILLS = 4
+CITIZENS = 24
+KILLS = 3
 COMPLAINT = "Jembatan Desa Sukamaju ambruk, mohon segera diperbaiki"
 _NUMBER = re.compile(r"\b\d{3} \d{3} \d{4}\b")
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.eventlog.base import Consumer, EventLog, Record, Taken
+from gateway.eventlog.base import Consumer, EventLog, LogUnavailable, Record, Taken
 from gateway.eventlog.kafka import KafkaLog
 from gateway.eventlog.kafka_cluster import Cluster, Topic
 from gateway.eventlog.spool import SpooledLog
@@ -116,6 +116,18 @@ async def until(done: Callable[[], bool]) -> None:
             if done():
                 return
             await asyncio.sleep(0.02)
+
+
+async def put(log: EventLog, *records: Record) -> None:
+    """Append as every caller must: again, until the log confirms; copies may stay behind."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await log.append(records)
+            except LogUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
 
 
 async def fetch(consumer: Consumer, count: int, *, limit: int = 100, commit: bool = True) -> list[Taken]:

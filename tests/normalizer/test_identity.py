@@ -178,5 +178,5 @@ def test_every_field_of_a_message_is_content_or_transport() -> None:
     """A new field must be put on one side."""
     content = {"subject", "text", "part", "receipt", "location", "attachments"}
     of_the_id = {"kind", "sender", "provider_id", "edited_at"}
-    transport = {"recipient", "sent_at", "quoted", "thread", "automated", "raw", "raw_type"}
+    transport = {"recipient", "sent_at", "quoted", "thread", "automated", "authentication", "raw", "raw_type"}
     assert set(msgspec.structs.asdict(message())) == content | of_the_id | transport

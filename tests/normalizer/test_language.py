@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,6 +107,77 @@ MESSAGES: dict[Language, list[str]] = {
     ],
 )
 def test_language(text: str, language: Language) -> None:
+    assert detect(text) == language
+
+
+class Labelled(NamedTuple):
+    """A row of the labelled set."""
+
+    label: str
+    kind: str
+    text: str
+
+
+def labelled(half: str) -> list[Labelled]:
+    """A half of the labelled set; ``language/README.md`` tells how it came about."""
+    path = Path(__file__).parent / "language" / f"{half}.tsv"
+    _, *rows = path.read_text(encoding="utf-8").splitlines()
+    return [Labelled(*row.split("\t")) for row in rows]
+
+
+TUNING, SET_ASIDE = labelled("tuning"), labelled("set_aside")
+
+
+def share(rows: list[Labelled], *labels: str) -> float:
+    """The share of the messages with these labels whose answer is in the language of the label.
+
+    What is in no language of the four, or in one without templates, is answered in Indonesian.
+    """
+    asked = [row for row in rows if row.label in labels]
+    return sum((detect(row.text) == "en") == (row.label == "en") for row in asked) / len(asked)
+
+
+def recall(rows: list[Labelled], label: str) -> float:
+    asked = [row for row in rows if row.label == label]
+    return sum(detect(row.text) == label for row in asked) / len(asked)
+
+
+def test_the_labelled_set_has_two_halves_with_nothing_in_common() -> None:
+    assert len(TUNING) + len(SET_ASIDE) >= 400
+    assert abs(len(TUNING) - len(SET_ASIDE)) <= 1
+    texts = [row.text.casefold() for row in TUNING + SET_ASIDE]
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("rows", [TUNING, SET_ASIDE], ids=["tuning", "set aside"])
+def test_at_least_97_in_100_are_answered_in_the_right_one_of_indonesian_and_english(rows: list[Labelled]) -> None:
+    assert share(rows, "id", "en") >= 0.97
+
+
+@pytest.mark.parametrize("language", ["id", "en", "jv", "su"])
+def test_at_least_9_in_10_messages_of_each_language_are_told(language: str) -> None:
+    assert recall(SET_ASIDE, language) >= 0.9
+
+
+def test_the_spelling_of_text_messages_is_never_taken_for_another_language() -> None:
+    slang = [row.text for row in TUNING + SET_ASIDE if row.kind == "slang"]
+    assert len(slang) >= 100
+    assert {text: detect(text) for text in slang if detect(text) not in ("id", "")} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        pytest.param("lampuuu matiiii", "id", id="letters drawn out"),
+        pytest.param("I don\u2019t know", "en", id="the apostrophe that telephones put"),
+        pytest.param("\u201ctolong\u201d\u2026", "id", id="quotes and dots of typographers part words"),
+        pytest.param("anjing kucing kambing", "id", id="Indonesian words that end in -ing"),
+        pytest.param("update dong, wifi down", "id", id="loans with one word of Indonesian"),
+        pytest.param("traffic light error", "id", id="loans alone"),
+        pytest.param("any update?", "en", id="a loan with a word of English"),
+    ],
+)
+def test_what_the_words_are_made_of(text: str, language: Language) -> None:
     assert detect(text) == language
 
 

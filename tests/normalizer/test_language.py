@@ -173,7 +173,8 @@ def test_the_spelling_of_text_messages_is_never_taken_for_another_language() -> 
         pytest.param("\u201ctolong\u201d\u2026", "id", id="quotes and dots of typographers part words"),
         pytest.param("anjing kucing kambing", "id", id="Indonesian words that end in -ing"),
         pytest.param("update dong, wifi down", "id", id="loans with one word of Indonesian"),
-        pytest.param("traffic light error", "id", id="loans alone"),
+        pytest.param("check status", "", id="loans alone"),
+        pytest.param("STATUS 4829137065 a/n Budi", "id", id="an abbreviation of two letters"),
         pytest.param("any update?", "en", id="a loan with a word of English"),
     ],
 )

@@ -87,7 +87,9 @@ async def test_one_complaint_gets_one_reply_with_its_number(played: Played) -> N
     assert len(played.standin.sent) == 1
 
 
+@pytest.mark.parametrize("played", [name for name in registry.types() if name != "sms"], indirect=True)
 async def test_killed_while_messages_come_none_is_lost_or_doubled(played: Played) -> None:
+    """SMS, and more of it, is killed in its own test."""
     site = played.site
     await site.start()
     chance = random.Random(1708)

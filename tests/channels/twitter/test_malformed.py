@@ -116,6 +116,7 @@ pages = [
 ]
 
 
+@settings(max_examples=40)
 @given(objects, objects, objects)
 def test_a_post_of_any_shape(post: dict[str, Any], includes: dict[str, Any], given_id: dict[str, Any]) -> None:
     for shaped in (post, post | {"id": "1", "author_id": "2"}, given_id | {"id": "1", "author_id": "2"}):
@@ -128,6 +129,7 @@ def test_a_post_of_any_shape(post: dict[str, Any], includes: dict[str, Any], giv
             assert message.raw
 
 
+@settings(max_examples=40)
 @given(objects, objects)
 def test_a_direct_message_of_any_shape(event: dict[str, Any], includes: dict[str, Any]) -> None:
     for shaped in (event, event | {"id": "1", "sender_id": "2"}):

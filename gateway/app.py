@@ -183,8 +183,8 @@ class Gateway:
                     await runner.cleanup()
                 for _, part in parts:
                     part.stop()
-                migrated.cancel()
-                await asyncio.gather(*tasks)
+                # A migration under way is not cut off: on SQLite its thread would be waited for in vain.
+                await asyncio.gather(migrated, *tasks)
         except TimeoutError:
             log.warning("gateway.grace_over", seconds=self.settings.server.shutdown_grace)
         finally:
@@ -344,15 +344,16 @@ class Gateway:
         self.metrics.spool_depth.set(getattr(self.log, "depth", 0))
 
     async def _migrate(self) -> None:
-        """Bring the store's schema up to date, however long the store is away."""
+        """Bring the store's schema up to date, however long the store is away; at a stop no new attempt is made."""
         rest = FIRST_REST
-        while True:
+        while not self._stop.is_set():
             try:
                 await migrate(self.store)
             except StoreUnavailable as error:
                 self._store_state = f"away: {error}"
                 log.warning("store.away", reason=str(error), retry_in=rest)
-                await asyncio.sleep(rest)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), rest)
                 rest = min(rest * 2, LONGEST_REST)
             else:
                 self._store_state = "ok"

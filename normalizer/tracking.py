@@ -92,18 +92,18 @@ class Found(msgspec.Struct, frozen=True):
 
 # Most messages hold no eight digits close together. In ASCII a table tells, in a quarter of the time of the pattern:
 # what may stand between digits goes, digits and what looks like one become zeros, the rest becomes something else.
-_WORTH_READING = re.compile(r"\d(?:[\s.,)\-_]{0,5}[0-9OoIl|]){7}")
+_WORTH_READING = re.compile(r"[\dOoIl|](?:[\s.,)\-_]{0,5}[\dOoIl|]){7}")
 _BETWEEN_DIGITS = bytes(code for code in range(128) if chr(code).isspace() or chr(code) in ".,)-_")
 _ZEROS = bytes(ord("0" if chr(code) in "0123456789OoIl|" else "x") for code in range(256))
 
 # Every repeat is bounded or anchored, so that no text makes the reading slow.
 _LINK = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}/\S*|[^\s@]{1,64}@\S+")
 _NO_NUMBER = re.compile(
-    r"(?=\d)(?<![\d.,])(?:"
-    r"\d{1,3}(?:\.\d{3})+(?:,\d+)?(?![.,]?\d)"  # amounts: 1.500.000.000
-    r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![.,]?\d)"
+    r"(?=\d)(?<![\dOoIl|.,])(?:"
+    r"\d{1,3}(?:\.\d{3})+(?:,\d+)?(?![.,]?[\dOoIl|])"  # amounts: 1.500.000.000
+    r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![.,]?[\dOoIl|])"
     r"|\d{1,3}\.\d{3,},\s?-?\d{1,3}\.\d{3,}"  # coordinates
-    r"|\d{1,9}[.,:]\d{1,9}(?![.,:]?\d)"  # decimals and times of day
+    r"|\d{1,9}[.,:]\d{1,9}(?![.,:]?[\dOoIl|])"  # decimals and times of day
     r"|\d{4}-\d{1,2}-\d{1,2}\b|\d{1,2}([-./])\d{1,2}\1(?:\d{4}|\d{2})\b(?!\1)"  # dates
     r")"
 )

@@ -52,7 +52,7 @@ class Facts:
     order. ``thread`` is the sender's own case nearest above the message in its thread, ``same_words`` the case of the
     same words in the last day, ``version_of`` the case of the message that is edited or deleted, ``latest`` the
     sender's newest case, ``open`` the one they wrote in last. ``recent`` counts the sender's other messages in the
-    flood window.
+    flood window. ``first_heard`` tells of an edit that nothing of its message came before it.
     """
 
     sender: SenderFacts
@@ -60,6 +60,7 @@ class Facts:
     thread: CaseFacts | None = None
     same_words: CaseFacts | None = None
     version_of: CaseFacts | None = None
+    first_heard: bool = False
     latest: CaseFacts | None = None
     open: CaseFacts | None = None
     recent: int = 0

@@ -40,6 +40,7 @@ class Known:
     senders: dict[str, SenderFacts] = field(default_factory=dict)
     cases: dict[str, CaseFacts] = field(default_factory=dict)
     placed: dict[Place, str] = field(default_factory=dict)
+    heard: set[Place] = field(default_factory=set)
     words: dict[str, Sighting] = field(default_factory=dict)
     recent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
@@ -132,11 +133,12 @@ class Lookup:
                 self._store.among(messages.c.channel, channels),
                 self._store.among(messages.c.provider_id, ids),
                 messages.c.provider_id != "",
-                case_number.is_not(None),
             )
         )
         for row in await self._connection.execute(theirs):
-            known.placed[row.channel, row.provider_id] = row.case_number
+            known.heard.add((row.channel, row.provider_id))
+            if row.case_number is not None:
+                known.placed[row.channel, row.provider_id] = row.case_number
         ours = (
             select(deliveries.c.channel, deliveries.c.provider_id, outbox.c.case_number)
             .join(outbox, outbox.c.id == deliveries.c.outbox_id)

@@ -84,7 +84,8 @@ def _automated(event: ComplaintEvent, _facts: Facts, _rules: Rules) -> Decision 
 
 
 def _version(event: ComplaintEvent, facts: Facts, _rules: Rules) -> Decision | None:
-    if event.kind not in ("edit", "deletion"):
+    # Of a post that was edited before it was first read only the edit comes: it is all that we hear of this citizen.
+    if event.kind not in ("edit", "deletion") or facts.first_heard:
         return None
     return Decision(Row.VERSION, case=facts.version_of)
 

@@ -87,7 +87,8 @@ class WorkingSet:
         thread = event.channel.thread
         places = (known.placed.get((event.channel.instance, ref)) for ref in thread.replies_to)
         in_thread = (known.cases[number] for number in places if number in known.cases)
-        target = known.placed.get((event.channel.instance, event.channel.message_id))
+        place = (event.channel.instance, event.channel.message_id)
+        target = known.placed.get(place)
         return Facts(
             sender=sender,
             named=[known.cases[n] for n in event.numbers if n in known.cases],
@@ -95,6 +96,7 @@ class WorkingSet:
             thread=next((case for case in in_thread if case.sender_key == sender.key), None),
             same_words=self._same_words(event, at),
             version_of=known.cases.get(target or ""),
+            first_heard=event.kind == "edit" and place not in known.heard,
             latest=known.cases.get(sender.latest_case or ""),
             open=known.cases.get(sender.wrote_in_case or ""),
             recent=sum(1 for t in known.recent[sender.key] if at - self._flood_window < t <= at),
@@ -131,8 +133,11 @@ class WorkingSet:
         self._known.seen.add(event.id)
         if case_number and words:
             self._known.words[words] = Sighting(at, case_number)
-        if case_number and event.channel.message_id:
-            self._known.placed[event.channel.instance, event.channel.message_id] = case_number
+        if event.channel.message_id:
+            place = (event.channel.instance, event.channel.message_id)
+            self._known.heard.add(place)
+            if case_number:
+                self._known.placed[place] = case_number
         self._messages.append(
             {
                 "event_id": event.id,

@@ -79,7 +79,7 @@ def unknown_id(on: On, room: int) -> str:
     """The id of a message that the store has never seen."""
     if on is On.EMAIL:
         return f"<before-all-this-{room}@warga.example>"
-    return f"{-room}:999000" if on in (On.TELEGRAM, On.GROUP) else "999000"
+    return f"{-room}:999000" if on in (On.TELEGRAM, On.GROUP) else str(999_000_000 + room)
 
 
 def _sms(letter: Letter) -> InboundMessage:

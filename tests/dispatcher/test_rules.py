@@ -32,6 +32,8 @@ TABLE = [
     ("a robot that says stop", event(automated="bounce", intent="stop"), facts(), Row.AUTOMATED, None, None),
     ("a robot in a case's thread", event(automated="auto_reply"), facts(thread=OWN), Row.AUTOMATED, None, None),
     ("an edit", event(kind="edit"), facts(version_of=OWN, latest=OWN, open=OWN), Row.VERSION, OWN, None),
+    ("an edit whose message never came", event(kind="edit"), facts(first_heard=True), Row.COMPLAINT, "opens", Template.ACKNOWLEDGEMENT),
+    ("an edit of a message on no case", event(kind="edit"), facts(), Row.VERSION, None, None),
     ("a deletion of something never seen", event(kind="deletion"), facts(), Row.VERSION, None, None),
     ("stop", event(intent="stop"), facts(open=OWN), Row.STOP, None, Template.STOPPED),
     ("stop, said again", event(intent="stop"), facts(sender=sender(stopped_at=NOW - 5)), Row.STOP, None, None),

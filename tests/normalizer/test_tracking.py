@@ -124,3 +124,15 @@ def test_known_numbers_do_not_give_the_next(drawn: list[str]) -> None:
 def chi_square(seen: Counter[str], expected: dict[str, float]) -> float:
     assert seen.keys() == expected.keys()
     return sum((seen[key] - count) ** 2 / count for key, count in expected.items())
+
+
+@pytest.mark.parametrize("between", ["", ".", "-"], ids=["in one", "dots", "hyphens"])
+@pytest.mark.parametrize("letters", [("0", "O", "1", "I"), ("0", "o", "1", "l")], ids=["large", "small"])
+def test_every_number_is_read_through_its_look_alikes(between: str, letters: tuple[str, str, str, str]) -> None:
+    zero, o, one, i = letters
+    typed = {}
+    for number in tracking.draw(2000):
+        grouped = between.join((number[:3], number[3:6], number[6:]))
+        typed[number] = grouped.replace(zero, o).replace(one, i)
+    unread = [text for number, text in typed.items() if tracking.find(f"Tambahan {text}: depan masjid").numbers != (number,)]
+    assert unread == []

@@ -134,5 +134,7 @@ def test_every_number_is_read_through_its_look_alikes(between: str, letters: tup
     for number in tracking.draw(2000):
         grouped = between.join((number[:3], number[3:6], number[6:]))
         typed[number] = grouped.replace(zero, o).replace(one, i)
-    unread = [text for number, text in typed.items() if tracking.find(f"Tambahan {text}: depan masjid").numbers != (number,)]
+    unread = [
+        text for number, text in typed.items() if tracking.find(f"Tambahan {text}: depan masjid").numbers != (number,)
+    ]
     assert unread == []

@@ -261,7 +261,8 @@ class KafkaConsumer:
     async def _is_well(self, member: AIOKafkaConsumer) -> bool:
         """Whether a member that has brought nothing for long has a good reason: it is at the end, or a mere reserve."""
         try:
-            async with asyncio.timeout(self._stall_timeout):
+            # A coordinator amid a rebalance, or a busy one, answers late: that proves nothing against the member.
+            async with asyncio.timeout(max(self._stall_timeout, 2 * self._cluster.timeout)):
                 assigned = member.assignment()
                 if not assigned:
                     return await has_member(self._cluster, self._group, self._cluster.client_id + self._client_suffix)

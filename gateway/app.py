@@ -24,7 +24,7 @@ from gateway.delivery.deliverer import Deliverer
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.relay import Relay
 from gateway.eventlog.factory import make_log
-from gateway.health import UNKNOWN, ChannelHealth, channel_health, receiving_of, sending_of
+from gateway.health.parts import UNKNOWN, ChannelHealth, channel_health, receiving_of, sending_of
 from gateway.hub import Hub
 from gateway.identity import process_name
 from gateway.intake.door import Door

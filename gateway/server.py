@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.answers import problem
-from gateway.health import CONDITIONS, ChannelHealth, worst
+from gateway.health.parts import CONDITIONS, ChannelHealth, worst
 from gateway.intake.door import Door
 from gateway.metrics import CONTENT_TYPE, Metrics
 

@@ -272,6 +272,8 @@ dead_letters = Table(
     Column("raw", LargeBinary, nullable=False),
     Column("raw_type", Text, nullable=False),
     Column("replayed_at", Double),
+    # An operator decided that nothing is to be done; why stands in the outcome.
+    Column("discarded_at", Double),
     Column("outcome", Text, nullable=False, server_default=""),
     Index(None, "at"),
 )

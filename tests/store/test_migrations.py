@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select, text
 
+from gateway.store import operations  # noqa: F401 - its tables are on the metadata once it is imported
 from gateway.store.engine import Store
 from gateway.store.migrate import HEAD, migrate
 from gateway.store.tables import metadata, senders

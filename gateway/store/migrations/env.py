@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from gateway.store import operations  # noqa: F401 - its tables are on the metadata once it is imported
 from gateway.store.tables import metadata
 
 context.configure(

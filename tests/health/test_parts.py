@@ -8,7 +8,7 @@ import pytest
 
 from channels.base import Quota
 from gateway.delivery.breaker import Breaker
-from gateway.health import UNKNOWN, ChannelHealth, Part, channel_health, receiving_of, sending_of, worst
+from gateway.health.parts import UNKNOWN, ChannelHealth, Part, channel_health, receiving_of, sending_of, worst
 from gateway.intake.puller import Reading
 
 NOW = 1000.0

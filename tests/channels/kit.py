@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
+from pydantic import SecretStr
 
 from channels import registry
 from channels.base import Channel, OutboundMessage, Request, Sent
@@ -72,3 +73,10 @@ async def attempt(channel: Channel, golden: Golden, received: list[dict[str, Any
 def kits() -> list[Kit]:
     """The kit of every channel type there is; a type without one fails here."""
     return [importlib.import_module(f"tests.channels.{name}.kit").KIT for name in registry.types()]
+
+
+def plain(value: Any) -> Any:
+    """A setting as a settings file has it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return list(value) if isinstance(value, tuple | frozenset) else value

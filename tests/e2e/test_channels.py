@@ -12,28 +12,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from channels import registry
 from channels.errors import ChannelError
 from channels.standin import StandInServer
 from gateway.store.tables import cases, messages, outbox
 from normalizer import tracking
-from tests.channels.kit import Kit, kits
+from tests.channels.kit import Kit, plain
 from tests.e2e.conftest import PATIENCE, Site
+from tests.e2e.ways import PULLED, WAYS, Way
 
-KITS = {kit.type: kit for kit in kits()}
 CITIZENS = 24
 KILLS = 3
 COMPLAINT = "Jembatan Desa Sukamaju ambruk, mohon segera diperbaiki"
 _NUMBER = re.compile(r"\b\d{3} \d{3} \d{4}\b")
-
-
-def plain(value: Any) -> Any:
-    """A setting as a settings file has it."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return list(value) if isinstance(value, tuple | frozenset) else value
 
 
 class Played:
@@ -55,13 +47,14 @@ class Played:
                 await asyncio.sleep(0.05)
 
 
-@pytest.fixture(params=registry.types())
+@pytest.fixture(params=WAYS, ids=str)
 async def played(request: pytest.FixtureRequest, site: Site) -> AsyncIterator[Played]:
-    kit = KITS[request.param]
-    settings = registry.spec(kit.type).settings.model_validate(dict(kit.settings))
+    way: Way = request.param
+    kit, wanted = way.kit, {**way.kit.settings, **way.changes}
+    settings = registry.spec(kit.type).settings.model_validate(wanted)
     module = importlib.import_module(f"channels.{kit.type}.standin")
     async with module.StandIn(settings) as standin:
-        table = {**kit.settings, **{name: plain(value) for name, value in standin.overrides(settings).items()}}
+        table = {**wanted, **{name: plain(value) for name, value in standin.overrides(settings).items()}}
         if "poll_seconds" in type(settings).model_fields:
             table["poll_seconds"] = 1
         site.channels = {kit.type: table}
@@ -87,9 +80,9 @@ async def test_one_complaint_gets_one_reply_with_its_number(played: Played) -> N
     assert len(played.standin.sent) == 1
 
 
-@pytest.mark.parametrize("played", [name for name in registry.types() if name != "sms"], indirect=True)
+@pytest.mark.parametrize("played", PULLED, ids=str, indirect=True)
 async def test_killed_while_messages_come_none_is_lost_or_doubled(played: Played) -> None:
-    """SMS, and more of it, is killed in its own test."""
+    """What is called, and more of it, is killed in the test of SMS."""
     site = played.site
     await site.start()
     chance = random.Random(1708)

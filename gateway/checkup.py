@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
+from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 
 from channels.errors import ChannelError
 from channels.http import HttpClient
+from config.fields import secrets
 from config.settings import Settings
+from gateway.blobs.base import BlobsUnavailable, key_for
+from gateway.blobs.factory import make_blobs
 from gateway.channelset import ChannelConfig
 from gateway.eventlog.base import LogUnavailable
 from gateway.eventlog.factory import make_log
@@ -17,6 +21,9 @@ from gateway.hub import Hub
 from gateway.identity import process_name
 from gateway.replies import Replies, ReplyTemplateError
 from gateway.store.engine import Store, StoreUnavailable
+
+EXAMPLE_SECRETS = frozenset({"sandbox", "1708:sandbox"})
+"""The secrets of config/embedded.toml, which everybody can read."""
 
 
 class Checkup:
@@ -47,6 +54,7 @@ async def checkup(settings: Settings, channels: Mapping[str, ChannelConfig]) -> 
     _check_settings(checks, settings, channels)
     await _check_log(checks, settings)
     await _check_store(checks, settings)
+    await _check_blobs(checks, settings)
     await _check_channels(checks, settings, channels)
     return checks.passed
 
@@ -58,6 +66,7 @@ def _check_settings(checks: Checkup, settings: Settings, channels: Mapping[str, 
         checks.note("privacy.key", "not set: processes on other machines would hash senders differently; set one key")
     if not settings.server.public_url:
         checks.note("server.public_url", f"not set: providers are told {settings.server.base_url}")
+    _check_secrets(checks, settings, channels)
     try:
         Replies(
             override=settings.replies.folder,
@@ -68,6 +77,22 @@ def _check_settings(checks: Checkup, settings: Settings, channels: Mapping[str, 
         checks.failed("replies", str(error))
     else:
         checks.well("replies", "every template renders")
+
+
+def _check_secrets(checks: Checkup, settings: Settings, channels: Mapping[str, ChannelConfig]) -> None:
+    """Nobody outside this machine may find a door that opens to a secret of the examples, or to none at all."""
+    server = settings.server
+    within = not server.public_url and server.host in ("127.0.0.1", "::1", "localhost")
+    say = checks.note if within else checks.failed
+    if any(token.get_secret_value() in EXAMPLE_SECRETS for token in settings.api.tokens):
+        say("api.tokens", "is the one of the examples: whoever reads them can write to citizens")
+    for name, config in channels.items():
+        values = ((field, getattr(config.settings, field)) for field in sorted(secrets(type(config.settings))))
+        for field, value in values:
+            if isinstance(value, SecretStr) and value.get_secret_value() in EXAMPLE_SECRETS:
+                say(f"channels.{name}.{field}", "is the one of the examples, no secret")
+        if getattr(config.settings, "verification", "") == "none":
+            checks.note(f"channels.{name}", 'takes whatever comes: verification = "none"')
 
 
 async def _check_channels(checks: Checkup, settings: Settings, channels: Mapping[str, ChannelConfig]) -> None:
@@ -114,3 +139,21 @@ async def _check_store(checks: Checkup, settings: Settings) -> None:
         checks.well("store", settings.store.shown_url)
     finally:
         await store.close()
+
+
+async def _check_blobs(checks: Checkup, settings: Settings) -> None:
+    """Keep a few bytes and erase them again: a bucket that cannot be written shows only then."""
+    blobs = make_blobs(settings.blobs)
+    key = key_for("check", process_name())
+
+    async def few() -> AsyncIterator[bytes]:
+        yield b"gateway check"
+
+    where = settings.blobs.url or str(settings.blobs.path)
+    try:
+        await blobs.put(few(), key=key, limit=100)
+        await blobs.delete(key)
+    except BlobsUnavailable as error:
+        checks.failed("blobs", f"{where}: {error}")
+    else:
+        checks.well("blobs", where)

@@ -45,6 +45,7 @@ class Desk:
             "server": {"port": free_port()},
             "log": {"path": str(folder / "log.db")},
             "store": {"url": self.url},
+            "blobs": {"path": str(folder / "blobs")},
             "channels.sms": dict(KANNEL),
         }
 
@@ -302,9 +303,28 @@ def test_check_asks_every_part(desk: Desk) -> None:
 
     result = asyncio.run(run())
     assert result.exit_code == 0, result.output
-    for part in ("settings", "log", "store", "replies", "channel sms"):
+    for part in ("settings", "log", "store", "blobs", "replies", "channel sms"):
         assert re.search(rf"^ok\s+{part}", result.output, re.MULTILINE), part
     assert "p4ssword" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [({}, "note"), ({"host": "0.0.0.0"}, "fail"), ({"public_url": "https://gateway.example.go.id"}, "fail")],
+    ids=["this machine only", "every interface", "known outside"],
+)
+def test_check_knows_the_secrets_of_the_examples(desk: Desk, server: dict[str, str], said: str) -> None:
+    desk.sections["server"] |= server
+    desk.sections["api"] = {"tokens": ["sandbox"]}
+    desk.sections["channels.sms"] |= {"webhook_token": "sandbox"}
+    result = desk("check")
+    for key in ("api.tokens", "channels.sms.webhook_token"):
+        assert re.search(rf"^{said}\s+{re.escape(key)}", result.output, re.MULTILINE), result.output
+
+
+def test_check_tells_of_a_blob_store_that_cannot_be_written(desk: Desk) -> None:
+    (desk.folder / "blobs").write_text("a file in the way", encoding="utf-8")
+    assert re.search(r"^fail\s+blobs", desk("check").output, re.MULTILINE)
 
 
 def test_a_port_that_is_taken_is_told(desk: Desk) -> None:

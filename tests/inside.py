@@ -16,6 +16,7 @@ from gateway.app import Gateway, Role
 from gateway.channelset import load_channels
 from gateway.store.engine import StoreUnavailable
 from normalizer.event import ComplaintEvent, decode
+from tests.fixtures.migrated import copy_to
 
 PATIENCE = 20.0
 TOKEN = "s3cret-token"
@@ -31,11 +32,11 @@ KANNEL = {
 
 
 def settings(folder: Path, **more: Any) -> Settings:
-    """Embedded settings in a folder; ``more`` are sections."""
+    """Embedded settings in a folder, with a migrated store in it; ``more`` are sections."""
     sections: dict[str, Any] = {
         "server": {"port": 0},
         "log": {"path": folder / "log.db"},
-        "store": {"url": f"sqlite+aiosqlite:///{folder}/gateway.db"},
+        "store": {"url": copy_to(folder)},
         "delivery": {"first_retry": 0.1, "longest_retry": 0.5, "breaker_probe": 0.2, "timeout": 2.0, "lease": 5.0},
         "channels": {"sms": KANNEL},
     }

@@ -22,7 +22,7 @@ def frail_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgre
     """A server that a test may stop."""
     server = Postgres.in_folder(tmp_path_factory)
     yield server
-    server.server.cleanup()
+    server.end()
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from gateway.intake.puller import Puller
 from gateway.store.cursors import LeaseLost, StoreKept, load_cursor, save_cursor
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.leases import acquire
-from gateway.store.migrate import migrate
 from gateway.store.tables import leases
 from tests.channels.host import FakeHost
 
@@ -108,14 +107,6 @@ class Log:
         async with asyncio.timeout(PATIENCE), self._bell:
             await self._bell.wait_for(lambda: done(self.kept))
         return self.kept
-
-
-@pytest.fixture
-async def store(store_url: str) -> AsyncIterator[Store]:
-    store = Store(store_url)
-    await migrate(store)
-    yield store
-    await store.close()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -14,6 +17,24 @@ from gateway.store import operations  # noqa: F401 - its tables are on the metad
 from gateway.store.engine import Store
 from gateway.store.migrate import HEAD, migrate
 from gateway.store.tables import metadata, senders
+from tests.fixtures.postgres import Postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a store with nothing in it, on each database in turn."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/gateway.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.create()
+
+
+@pytest.fixture
+async def store(empty_url: str) -> AsyncIterator[Store]:
+    opened = Store(empty_url)
+    await migrate(opened)
+    yield opened
+    await opened.close()
 
 
 async def test_migrations_build_the_tables(store: Store) -> None:
@@ -31,8 +52,8 @@ def test_the_program_knows_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
-async def test_many_processes_migrate_once(store_url: str) -> None:
-    stores = [Store(store_url) for _ in range(6)]
+async def test_many_processes_migrate_once(empty_url: str) -> None:
+    stores = [Store(empty_url) for _ in range(6)]
     try:
         await asyncio.gather(*(migrate(one) for one in stores))
         async with stores[0].read() as connection:

@@ -76,7 +76,7 @@ def format_duration(seconds: float) -> str:
     # A single day reads better as 24 hours: it is a window, not a date.
     for unit, length, least in (("d", DAY, 2), ("h", HOUR, 1), ("m", MINUTE, 1)):
         if seconds >= length * least and seconds % length == 0:
-            return f"{seconds / length:g}{unit}"
+            return f"{int(seconds / length)}{unit}"
     if seconds == int(seconds):
         return f"{int(seconds)}s"
     return f"{seconds * 1000:g}ms"

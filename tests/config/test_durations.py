@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.durations import LARGEST, LONGEST, format_duration, format_size, parse_duration, parse_size
@@ -53,6 +53,7 @@ def test_a_duration_is_shown_as_people_write_it(seconds: float, written: str) ->
 
 
 @given(st.integers(min_value=0, max_value=int(LONGEST)))
+@example(160_428_660)
 def test_a_shown_duration_reads_back(seconds: int) -> None:
     assert parse_duration(format_duration(float(seconds))) == seconds
 

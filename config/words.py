@@ -24,7 +24,7 @@ MEANINGLESS: tuple[str, ...] = _words(
     " asalamualaikum askum ass wr wb warahmatullahi wabarakatuh salam permisi punten kulonuwun misi selamat slmt"
     " met pagi siang sore malam good morning afternoon evening min admin mimin pak bu bapak ibu kak kakak gan bang"
     " mas mbak bos sis bro om terima kasih terimakasih makasih mksh trims tks thx thanks thank you suwun nuwun"
-    " nuhun matur hatur"
+    " nuhun matur hatur ok oke okay okey okeh siap sip baik baiklah noted"
 )
 """A message of such words alone says nothing: greetings, thanks, tests."""
 

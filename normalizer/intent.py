@@ -38,13 +38,15 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     body: str = ""
 
 
-def classify(text: str, *, subject: str = "", regions: Sequence[str] = (), words: IntentWords = WORDS) -> Reading:
+def classify(
+    text: str, *, subject: str = "", regions: Sequence[str] = (), more: bool = False, words: IntentWords = WORDS
+) -> Reading:
     """Read a message; ``regions`` are the keywords of 1708 that may stand in front.
 
     ``subject`` is a mail's: it counts where the text says nothing, where it begins with a command, and for the
-    numbers it names.
+    numbers it names. ``more`` tells that a file or a place comes with the words.
     """
-    return _grammar(words, tuple(regions)).read(text, subject)
+    return _grammar(words, tuple(regions)).read(text, subject, more=more)
 
 
 _Verdict = tuple[Intent, tuple[str, ...], tuple[str, ...]]
@@ -99,10 +101,12 @@ class Grammar:
         self._in_front = re.compile("|".join(pattern.pattern for pattern in in_front), re.IGNORECASE)
         self._known = self._asking | self._report | self._state | frozenset(map(str.lower, words.filler))
 
-    def read(self, text: str, subject: str = "") -> Reading:
+    def read(self, text: str, subject: str = "", *, more: bool = False) -> Reading:
         """Read a message as :func:`classify` does."""
         reading = self._read(readable(text))
-        return self._with_subject(reading, readable(subject)) if subject else reading
+        if subject:
+            reading = self._with_subject(reading, readable(subject))
+        return _beside_more(reading) if more else reading
 
     def _with_subject(self, reading: Reading, subject: str) -> Reading:
         reply = _REPLY.match(subject)
@@ -254,6 +258,11 @@ class Grammar:
     def _around_numbers(self, said: str) -> _Verdict:
         """A number alone, a question about one's report, a message that names a number, or any other."""
         found = find(said)
+        if len(said) <= _SHORT and not (found.numbers or found.bad) and worth_reading(said):
+            # Where nothing else is said, groups of letters may be digits too ("8o5 686 lolo").
+            meant = find(said, meant=True)
+            if (meant.numbers or meant.bad) and self._others(meant.rest) == 0:
+                return "status", meant.numbers, meant.bad
         if len(said) > _SHORT and not (found.numbers or found.bad):
             return "complaint", (), ()
         others = self._others(found.rest)
@@ -287,6 +296,20 @@ class Grammar:
     def _asks_with(self, word: str) -> bool:
         """Whether a word in lower case has its place in a question about a report."""
         return word in self._known or _stem(word) in self._known
+
+
+def _beside_more(reading: Reading) -> Reading:
+    """The reading where a file or a place comes with the words: then something is said already.
+
+    So a bare ``LAPOR BARU`` begins a case, and a number alone says where the photo belongs.
+    """
+    if reading.intent == "empty":
+        return msgspec.structs.replace(reading, intent="complaint")
+    if reading.intent == "help" and _ANY_WORD.search(_TAG.sub(" ", reading.body)) is None:
+        return msgspec.structs.replace(reading, intent="complaint", new_case=True)
+    if reading.intent == "status" and reading.numbers and not _LETTERS.search(find(reading.body, meant=True).rest):
+        return msgspec.structs.replace(reading, intent="follow_up")
+    return reading
 
 
 @lru_cache(maxsize=16)

@@ -25,6 +25,7 @@ CaseChange = Literal[
     "reply_failed",
     "attachment_stored",
     "attachment_failed",
+    "forgotten",
 ]
 DeliveryOutcome = Literal["sent", "delivered", "failed"]
 
@@ -65,6 +66,9 @@ class CaseEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     ``update_id`` is the agency's update that brought the change about: ``state_changed``, or ``citizen_answered``,
     with the agency's words as ``text`` where the citizen gets them and not only a sentence below a public post.
     ``reply_delivered`` and ``reply_failed`` tell what became of any reply about the case, as far as the provider says.
+
+    ``forgotten`` tells that the citizen asked to be forgotten, or that the time for which cases are kept is over.
+    Whoever reads it has to erase who it was and what they said, too; the number, times and states may stay.
     """
 
     id: Id

@@ -176,7 +176,7 @@ class Normalizer:
         typed = raw[:MAX_TEXT]
         text = clean(typed)
         subject = line(subject)
-        reading = self._grammar.read(text, subject)
+        reading = self._grammar.read(text, subject, more=more)
         words = language.words(text)
         # The words are those of the body where nothing stands in front and nothing had to be made readable.
         plain = reading.body == text and text.isascii()
@@ -191,8 +191,7 @@ class Normalizer:
             text=text or subject,
             original="" if text == typed else storable(typed),
             language=spoken,
-            # A photo or a place without a word is no empty message.
-            intent="complaint" if more and reading.intent == "empty" else reading.intent,
+            intent=reading.intent,
             new_case=reading.new_case,
             numbers=reading.numbers,
             bad_numbers=reading.bad_numbers,

@@ -150,7 +150,8 @@ def find(text: str, *, meant: bool = False) -> Found:
 
     Phones, identity numbers, amounts, dates, links, and what a label ("rek", "NIK", "HP" and the like) right before
     it calls something else, are not taken. ``meant`` says that a command stands before the text or that it is
-    nothing but the number: then amounts and decimals are read as numbers with dots in them.
+    nothing but the number: then amounts and decimals are read as numbers with dots in them, and groups of letters
+    alone at its ends as digits.
     """
     text = readable(text)
     if not worth_reading(text):
@@ -165,7 +166,7 @@ def find(text: str, *, meant: bool = False) -> Found:
     odd: dict[str, None] = {}
     rest: list[str] = []
     end = 0
-    for piece in _pieces(quiet):
+    for piece in _pieces(quiet, meant=meant):
         rest.append(quiet[end : piece.start])
         end = piece.end
         if _labelled(text, piece.start, piece.end) or (not meant and _OWNER_AFTER.match(text, piece.end)):
@@ -203,12 +204,12 @@ def _blotted(match: re.Match[str]) -> str:
     return ";" * len(match[0])
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
-    for run in _runs(text):
+def _pieces(text: str, *, meant: bool) -> Iterator[_Piece]:
+    for run in _runs(text, meant=meant):
         yield from _split(run)
 
 
-def _runs(text: str) -> Iterator[list[_Piece]]:
+def _runs(text: str, *, meant: bool) -> Iterator[list[_Piece]]:
     """Tokens (digits with at most one dot or hyphen between groups), gathered while only blanks part them."""
     run: list[_Piece] = []
     for match in _GROUP.finditer(text):
@@ -219,22 +220,29 @@ def _runs(text: str) -> Iterator[list[_Piece]]:
             run.append(_Piece(last.digits + _digits(match[0]), last.start, end, last.plus))
             continue
         if run and not (gap and _LOOSE.fullmatch(gap)):
-            yield from _trimmed(run, text)
+            yield from _trimmed(run, text, meant=meant)
             run = []
         run.append(_Piece(_digits(match[0]), start, end, text[start - 1 : start] == "+"))
-    yield from _trimmed(run, text)
+    yield from _trimmed(run, text, meant=meant)
 
 
 def _digits(group: str) -> str:
     return group if group.isdigit() else group.translate(_AS_DIGITS)
 
 
-def _trimmed(run: list[_Piece], text: str) -> Iterator[list[_Piece]]:
+def _trimmed(run: list[_Piece], text: str, *, meant: bool) -> Iterator[list[_Piece]]:
     """The run without tokens of letters alone at its ends: those are words ("I", "o"), not digits.
 
-    Runs too short for anything are left out.
+    They are digits where a number is meant and the run with them is as long as one, at least half of it typed as
+    digits. Runs too short for anything are left out.
     """
-    if sum(len(token.digits) for token in run) >= _LEAST:
+    total = sum(len(token.digits) for token in run)
+    if meant and total == LENGTH:
+        typed = sum(len(_HAS_DIGIT.findall(text, token.start, token.end)) for token in run)
+        if typed * 2 >= LENGTH:
+            yield run
+            return
+    if total >= _LEAST:
         digits = [at for at, token in enumerate(run) if _HAS_DIGIT.search(text, token.start, token.end)]
         yield run[digits[0] : digits[-1] + 1] if digits else []
 

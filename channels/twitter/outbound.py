@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from channels.base import OutboundMessage, Sent
-from channels.errors import Refused
+from channels.base import OutboundMessage, Sent, Thread
+from channels.errors import Misconfigured, Refused
 from channels.twitter.answers import document_of, ids_of
 from channels.twitter.client import Api
 from channels.twitter.length import fitted, without_links
@@ -66,5 +66,12 @@ class Sending:
             lambda x: x.create_direct_message(participant_id=citizen, text=text, user_auth=False),
             writes=True,
         )
-        ids = ids_of(document_of(response, "message"), "dm_event_id", "id")
+        try:
+            document = document_of(response, "message")
+        except Misconfigured as error:
+            # The message comes beside a public reply, and the app may post but not write directly: its posts go on.
+            if error.reason in ("permission", "app") and message.thread == Thread():
+                raise Refused(str(error), reason=error.reason) from error
+            raise
+        ids = ids_of(document, "dm_event_id", "id")
         return Sent(tuple(f"dm:{id_}" for id_ in ids))

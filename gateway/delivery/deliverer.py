@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -10,8 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from channels.base import Channel
 from config.settings import Settings
-from gateway.delivery.queue import pending
+from gateway.delivery.queue import oldest, pending
 from gateway.delivery.sender import Sender
+from gateway.health.journal import Journal
+from gateway.health.pauses import Pauses
 from gateway.metrics import Metrics
 from gateway.store.engine import Store, StoreUnavailable
 
@@ -32,12 +35,23 @@ class Deliverer:
         metrics: Metrics,
         owner: str,
         source: str,
+        pauses: Pauses | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._stopping = asyncio.Event()
         self.senders = {
-            name: Sender(channel, settings=settings, store=store, metrics=metrics, owner=owner, source=source)
+            name: Sender(
+                channel,
+                settings=settings,
+                store=store,
+                metrics=metrics,
+                owner=owner,
+                source=source,
+                pauses=pauses,
+                journal=journal,
+            )
             for name, channel in channels.items()
         }
 
@@ -62,12 +76,14 @@ class Deliverer:
     async def _count(self) -> None:
         while not self._stopping.is_set():
             try:
-                waiting = await pending(self._store)
+                waiting, since = await pending(self._store), await oldest(self._store)
             except (StoreUnavailable, DBAPIError) as error:
                 log.debug("delivery.count_failed", reason=type(error).__name__)
             else:
+                now = time.time()
                 for name in self.senders:
                     self._metrics.outbox_pending.labels(name).set(waiting.get(name, 0))
+                    self._metrics.outbox_oldest.labels(name).set(max(0.0, now - since.get(name, now)))
             try:
                 await asyncio.wait_for(self._stopping.wait(), COUNT_SECONDS)
             except TimeoutError:

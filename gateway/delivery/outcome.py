@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 from channels.errors import Misconfigured, Refused, RetryLater, Uncertain
 from config.settings import Delivery
@@ -17,6 +18,12 @@ def backoff(attempts: int, delivery: Delivery, *, chance: float | None = None) -
     longest = min(delivery.longest_retry, delivery.first_retry * 2.0 ** min(attempts - 1, 30))
     share = random.random() if chance is None else chance  # noqa: S311 - no secret hangs on it
     return longest * (0.5 + 0.5 * share)
+
+
+def status_of(detail: str) -> int:
+    """The HTTP status that a failed attempt's detail (``http_500: …``) tells, 0 where it tells none."""
+    found = re.match(r"http_([0-9]{3})\b", detail)
+    return int(found[1]) if found else 0
 
 
 def settlement_of(error: Exception, leased: Leased, now: float, delivery: Delivery) -> Settlement:

@@ -205,6 +205,17 @@ async def pending(store: Store) -> dict[str, int]:
         return {row.channel: row.waiting for row in await connection.execute(query)}
 
 
+async def oldest(store: Store) -> dict[str, float]:
+    """When the oldest reply that waits, or is in delivery, was written (Unix seconds), by channel."""
+    query = (
+        select(outbox.c.channel, func.min(outbox.c.created_at).label("since"))
+        .where(outbox.c.state == "waiting")
+        .group_by(outbox.c.channel)
+    )
+    async with store.read() as connection:
+        return {row.channel: row.since for row in await connection.execute(query)}
+
+
 def _leased(row: Any, *, doubtful: bool) -> Leased:
     thread = msgspec.json.decode(row.thread, type=Thread) if row.thread else Thread()
     message = OutboundMessage(

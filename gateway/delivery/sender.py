@@ -18,9 +18,13 @@ from channels.base import Channel
 from channels.errors import ChannelError, Misconfigured, Refused, RetryLater, Uncertain
 from config.settings import Settings
 from gateway.delivery.breaker import Breaker, State
-from gateway.delivery.outcome import settlement_of
+from gateway.delivery.outcome import settlement_of, status_of
 from gateway.delivery.queue import Leased, Publication, Queue, Settlement
+from gateway.dispatcher.outgoing import PRIVATELY
+from gateway.health.journal import Journal
+from gateway.health.pauses import Pauses
 from gateway.metrics import Metrics
+from gateway.seams import Seam, reached
 from gateway.store.engine import Store, StoreUnavailable
 from normalizer.cloudevents import headers
 from normalizer.messages import DeadLetter, DeliveryEvent, encode
@@ -39,9 +43,20 @@ class Sender:
     """
 
     def __init__(
-        self, channel: Channel, *, settings: Settings, store: Store, metrics: Metrics, owner: str, source: str
+        self,
+        channel: Channel,
+        *,
+        settings: Settings,
+        store: Store,
+        metrics: Metrics,
+        owner: str,
+        source: str,
+        pauses: Pauses | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.channel = channel
+        self._pauses = pauses or Pauses(known=True)
+        self._journal = journal or Journal()
         self._settings = settings
         self._metrics = metrics
         self._source = source
@@ -60,6 +75,8 @@ class Sender:
         self._settle_wake = asyncio.Event()
         self._stopping = False
         self.credentials_refused = ""
+        self.last_sent = 0.0
+        """When the provider last took a reply, Unix seconds; 0 before the first."""
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -101,11 +118,13 @@ class Sender:
             room = 0
         if self._rate:
             room = min(room, int(self._rate) + 1)
-        if room <= 0:
+        if room <= 0 or self._pauses.holds(self.channel.name, "out"):
             return 0
         # Our own clock, read before the question: by the time of the answer some of the lease has passed.
         until = time.monotonic() + self._settings.delivery.lease
         leased = await self._queue.lease(room, self._settings.delivery.lease)
+        if leased:
+            reached(Seam.LEASED)
         for one in leased:
             task = asyncio.create_task(self._deliver(one, until), name=f"deliver {one.message.delivery}")
             self._in_flight.add(task)
@@ -120,7 +139,9 @@ class Sender:
 
     async def _deliver(self, leased: Leased, until: float) -> None:
         """Send one reply, and wait until its outcome is in the store."""
+        began = time.monotonic()
         settlement = await self._attempt(leased, until)
+        self._note(leased, settlement, time.monotonic() - began)
         settled = asyncio.get_running_loop().create_future()
         self._settlements.append(settlement)
         self._waiters.append(settled)
@@ -138,6 +159,7 @@ class Sender:
             if leased.doubtful:
                 self._metrics.replies_maybe_doubled.labels(self.channel.name).inc()
                 log.warning("delivery.maybe_doubled", channel=self.channel.name, delivery=leased.message.delivery)
+            reached(Seam.BEFORE_SEND)
             try:
                 async with asyncio.timeout(delivery.timeout):
                     sent = await self.channel.send(leased.message)
@@ -148,8 +170,20 @@ class Sender:
             except Exception as error:
                 log.exception("delivery.channel_failed", channel=self.channel.name)
                 return self._failed(Uncertain(type(error).__name__, reason="bug"), leased)
+        reached(Seam.SENT)
         await self._succeeded()
         return Settlement(leased, "sent", time.time(), provider_ids=sent.provider_ids)
+
+    def _note(self, leased: Leased, settlement: Settlement, seconds: float) -> None:
+        """Into the journal, without a word of the reply."""
+        name, message = self.channel.name, leased.message
+        if settlement.outcome == "sent" and not self._journal.wants(name, "out"):
+            return
+        status = 200 if settlement.outcome == "sent" else status_of(settlement.detail)
+        ids = ", ".join(settlement.provider_ids)
+        answer = settlement.detail or (f"taken as {ids}" if ids else "taken")
+        told = f"reply {message.delivery}, {len(message.text)} characters, attempt {leased.attempts}"
+        self._journal.note(name, "out", f"send {message.purpose}", status, seconds, told, answer)
 
     async def _succeeded(self) -> None:
         was_down = self.breaker.state is not State.CLOSED
@@ -165,8 +199,12 @@ class Sender:
     def _failed(self, error: ChannelError, leased: Leased) -> Settlement:
         """Tell the breaker, count, and settle a failed attempt."""
         reason = f"{error.reason}: {error}"
-        slowed = isinstance(error, RetryLater) and error.reason == "throttled" and not error.whole_channel
-        if slowed or isinstance(error, Refused):
+        one_way = isinstance(error, RetryLater) and not error.whole_channel
+        slowed = one_way and error.reason == "throttled"
+        if one_way and error.reason == "quota":
+            # The provider was not asked: direct messages are used up for now, posts go on.
+            pass
+        elif slowed or isinstance(error, Refused):
             # The provider answered: the channel is well, this reply or this conversation is not.
             self.breaker.succeeded()
         elif isinstance(error, Misconfigured):
@@ -201,7 +239,7 @@ class Sender:
     async def _write(self, settlements: Sequence[Settlement]) -> None:
         pause = 0.1
         publish = [self._publication(s) for s in settlements if s.outcome in ("sent", "refused", "gave_up")]
-        letters = [self._letter(s) for s in settlements if s.outcome in ("refused", "gave_up")]
+        letters = [self._letter(s) for s in settlements if _needs_somebody(s)]
         while True:
             try:
                 await self._queue.settle(settlements, publish, letters)
@@ -210,15 +248,17 @@ class Sender:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
             else:
+                reached(Seam.SETTLED)
                 return
 
     def _count(self, settlement: Settlement) -> None:
         name = self.channel.name
         if settlement.outcome == "sent":
+            self.last_sent = max(self.last_sent, settlement.at)
             self._metrics.replies_sent.labels(name).inc()
             waited = settlement.at - settlement.leased.received_at
             self._metrics.reply_latency.labels(name).observe(max(0.0, waited))
-        elif settlement.outcome in ("refused", "gave_up"):
+        elif _needs_somebody(settlement):
             self._metrics.dead_letters.labels("deliver").inc()
 
     def _publication(self, settlement: Settlement) -> Publication:
@@ -264,3 +304,10 @@ class Sender:
         self._wake.clear()
         if not self._stopping and self.breaker.state is State.OPEN:
             await asyncio.sleep(min(self.breaker.wait(), IDLE_SECONDS))
+
+
+def _needs_somebody(settlement: Settlement) -> bool:
+    """Whether an operator is to look at it: not where a citizen takes no private message beside a public reply."""
+    if settlement.outcome == "refused":
+        return not settlement.leased.message.purpose.endswith(PRIVATELY)
+    return settlement.outcome == "gave_up"

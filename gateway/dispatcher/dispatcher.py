@@ -27,7 +27,9 @@ from gateway.dispatcher.rules import Decision, Row, decide
 from gateway.dispatcher.working import Outcome, WorkingSet
 from gateway.eventlog.base import Consumer, EventLog, Taken
 from gateway.metrics import Metrics
+from gateway.privacy.late import forgotten_senders, late_ones, note_copies
 from gateway.replies import Replies
+from gateway.seams import Seam, reached
 from gateway.store.deadletters import bury
 from gateway.store.engine import Store, StoreUnavailable
 from normalizer import tracking
@@ -35,6 +37,7 @@ from normalizer.cloudevents import headers as headers_of
 from normalizer.event import ComplaintEvent, decode
 from normalizer.messages import DeadLetter, DeliveryEvent, encode
 from normalizer.normalize import Normalizer
+from normalizer.text import storable
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +46,8 @@ SPARE_NUMBERS = 8
 SWEEP_SECONDS = 1.0
 LONGEST_WAIT = 15.0
 TRIES = 3
+NAME_LENGTH = 64
+"""Characters of a channel's name or an event's id that the store holds."""
 _TOLD: Mapping[str, Literal["reply_delivered", "reply_failed"]] = {
     "delivered": "reply_delivered",
     "failed": "reply_failed",
@@ -111,8 +116,12 @@ class Dispatcher:
         try:
             while not self._stopping.is_set():
                 taken = await consumer.fetch(limit=self._settings.dispatcher.batch, timeout=SWEEP_SECONDS / 2)
+                if taken:
+                    reached(Seam.TAKEN)
                 if taken and await self._settle(taken):
+                    reached(Seam.AFTER_STORE_COMMIT)
                     await consumer.commit()
+                    reached(Seam.AFTER_LOG_COMMIT)
                     self._metrics.log_lag.set(await consumer.lag())
                 if time.monotonic() - swept >= SWEEP_SECONDS:
                     swept = time.monotonic()
@@ -158,10 +167,10 @@ class Dispatcher:
 
     async def _one_by_one(self, events: Sequence[ComplaintEvent], letters: Sequence[DeadLetter]) -> bool:
         """Settle a batch that failed as a whole, an event at a time; what fails alone becomes a dead letter."""
-        pending: list[tuple[list[ComplaintEvent], list[DeadLetter]]] = [([], list(letters))] if letters else []
+        pending: list[tuple[list[ComplaintEvent], list[DeadLetter]]] = [([], [letter]) for letter in letters]
         pending += [([event], []) for event in events]
         for batch, buried in pending:
-            tries = 0
+            tries, ours = 0, False
             while True:
                 tries += 1
                 try:
@@ -173,10 +182,15 @@ class Dispatcher:
                 except Exception as error:
                     if tries < TRIES:
                         continue
-                    if not batch:
+                    if ours:
                         raise
-                    log.exception("dispatcher.event_failed", event_id=batch[0].id)
-                    batch, buried = [], [_letter_of(batch[0], error)]
+                    ours = True
+                    if batch:
+                        log.exception("dispatcher.event_failed", event_id=batch[0].id)
+                        batch, buried = [], [_letter_of(batch[0], error)]
+                    else:
+                        log.exception("dispatcher.letter_failed", letter=buried[0].id)
+                        buried = [_letter_of_letter(buried[0], error)]
                 else:
                     break
         return True
@@ -190,7 +204,11 @@ class Dispatcher:
         async with self._store.write() as connection:
             lookup = Lookup(self._store, connection, settings.rules)
             seen = await lookup.seen(event.id for event in events) if events else set()
-            fresh = list({event.id: event for event in events if event.id not in seen}.values())
+            unseen = list({event.id: event for event in events if event.id not in seen}.values())
+            senders = await forgotten_senders(connection, self._store, events)
+            late = await late_ones(connection, self._store, unseen, senders)
+            await note_copies(connection, [e for e in events if e.id in seen and e.sender.key in senders])
+            fresh = [event for event in unseen if event.id not in late]
             gatherings = Gatherings(window=settings.rules.part_window, album_window=settings.rules.album_window)
             if due:
                 steps = [self._joined(g) for g in await gatherings.load_due(connection, now) if g.parts]
@@ -198,7 +216,7 @@ class Dispatcher:
                 parts = [event for event in fresh if event.kind == "part" and event.part]
                 await gatherings.load(connection, self._store, parts, now)
                 steps = self._steps(fresh, gatherings, now)
-            if not steps and not fresh and not letters:
+            if not steps and not unseen and not letters:
                 return Outcome()
             judged = [step.event for step in steps if not step.waits]
             known = await lookup.known(judged)
@@ -220,6 +238,8 @@ class Dispatcher:
             )
             for step in steps:
                 self._take(step, working, gatherings, settings)
+            for event in late.values():
+                working.record(event, Row.FORGOTTEN, None)
             receipts = [event for event in fresh if event.kind == "receipt"]
             for event in receipts:
                 working.record(event, Row.RECEIPT, None)
@@ -227,6 +247,7 @@ class Dispatcher:
             await lookup.cases(known, {one.case_number for one in settled if one.case_number})
             for one in settled:
                 self._tell(one, working)
+            reached(Seam.DECIDED)
             await gatherings.write(connection)
             for letter in await bury(connection, self._store, letters):
                 working.outcome.dead.append(letter.stage)
@@ -235,6 +256,7 @@ class Dispatcher:
                     key = letter.id.encode()
                     working.publish(settings.topics.dead_letters, key, encode(letter), headers)
             await working.write(connection)
+            reached(Seam.BEFORE_STORE_COMMIT)
         return working.outcome
 
     def _steps(self, events: Sequence[ComplaintEvent], gatherings: Gatherings, now: float) -> list[Step]:
@@ -267,7 +289,7 @@ class Dispatcher:
             working.record(event, Row.PART, None, gathering=gathering.id)
             return
         case = working.case(gathering.case_number) if step.late and gathering else None
-        if case is not None:
+        if case is not None and not working.facts(event).blocked:
             decision = Decision(Row.PART, case=case)
         else:
             if event.kind == "part":
@@ -312,7 +334,7 @@ class Dispatcher:
                     letters.append(msgspec.json.decode(one.record.value, type=DeadLetter))
                 else:
                     events.append(decode(one.record.value))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 letters.append(_letter_of_bytes(one, error))
         return events, letters
 
@@ -342,12 +364,28 @@ def _letter_of(event: ComplaintEvent, error: Exception) -> DeadLetter:
     return DeadLetter(
         id=hashlib.sha256(event.id.encode()).hexdigest()[:32],
         stage="dispatch",
-        channel=event.channel.instance,
+        # What the store could not hold in the event it must be able to hold in the letter.
+        channel=storable(event.channel.instance)[:NAME_LENGTH],
         reason=type(error).__name__,
         detail="the dispatcher failed on this event; its log has the traceback",
         at=datetime.now(UTC),
-        event_id=event.id,
+        event_id=storable(event.id)[:NAME_LENGTH],
         raw=msgspec.json.encode(event),
+        raw_type="application/json",
+    )
+
+
+def _letter_of_letter(letter: DeadLetter, error: Exception) -> DeadLetter:
+    """A letter about a letter that the store cannot hold."""
+    raw = encode(letter)
+    return DeadLetter(
+        id=hashlib.sha256(raw).hexdigest()[:32],
+        stage="dispatch",
+        channel=storable(letter.channel)[:NAME_LENGTH],
+        reason=type(error).__name__,
+        detail="the store cannot hold this dead letter; its log has the traceback",
+        at=datetime.now(UTC),
+        raw=raw,
         raw_type="application/json",
     )
 

@@ -52,7 +52,9 @@ class Facts:
     order. ``thread`` is the sender's own case nearest above the message in its thread, ``same_words`` the case of the
     same words in the last day, ``version_of`` the case of the message that is edited or deleted, ``latest`` the
     sender's newest case, ``open`` the one they wrote in last. ``recent`` counts the sender's other messages in the
-    flood window. ``first_heard`` tells of an edit that nothing of its message came before it.
+    flood window. ``first_heard`` tells of an edit that nothing of its message came before it. ``private`` tells of a
+    conversation that nobody else reads, ``apart`` that the platform lets us write to this sender alone. ``blocked``
+    is an operator's decision.
     """
 
     sender: SenderFacts
@@ -65,3 +67,5 @@ class Facts:
     open: CaseFacts | None = None
     recent: int = 0
     private: bool = True
+    apart: bool = False
+    blocked: bool = False

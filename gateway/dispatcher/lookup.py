@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.settings import Rules
 from gateway.dispatcher.facts import CaseFacts, SenderFacts
 from gateway.store.engine import Store
+from gateway.store.operations import blocks
 from gateway.store.tables import cases, deliveries, gatherings, messages, outbox, senders
 from normalizer.event import ComplaintEvent
 from normalizer.text import words_hash
@@ -38,6 +39,7 @@ class Known:
 
     seen: set[str] = field(default_factory=set)
     senders: dict[str, SenderFacts] = field(default_factory=dict)
+    blocked: set[str] = field(default_factory=set)
     cases: dict[str, CaseFacts] = field(default_factory=dict)
     placed: dict[Place, str] = field(default_factory=dict)
     heard: set[Place] = field(default_factory=set)
@@ -74,6 +76,7 @@ class Lookup:
         keys = {event.sender.key for event in events}
         for row in await self._rows(SENDER_COLUMNS, senders.c.key, keys):
             known.senders[row.key] = SenderFacts(*row)
+        known.blocked = {row.sender_key for row in await self._rows([blocks.c.sender_key], blocks.c.sender_key, keys)}
         earliest = min(event.received_at for event in events).timestamp()
         await self._recent(known, keys, earliest)
         await self._same_words(known, events, earliest)

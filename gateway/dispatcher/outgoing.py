@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,6 +16,9 @@ from normalizer.messages import CaseChannel, CaseEvent
 
 _json = msgspec.json.Encoder()
 
+PRIVATELY = "_privately"
+"""Behind the template's name of a message that goes to the sender alone beside a reply that others read."""
+
 
 def outbox_row(
     event: ComplaintEvent,
@@ -25,11 +29,13 @@ def outbox_row(
     asked_at: float,
     now: float,
     below: bool = True,
+    apart: bool = False,
 ) -> dict[str, Any]:
     """The row of a reply to the sender of ``event``, in the event's thread; times are Unix seconds.
 
     ``asked_at`` is when what is answered came in, for the measured latency. ``below`` is off for a message that only
-    stands in the same conversation and answers nothing in it.
+    stands in the same conversation and answers nothing in it. ``apart`` is on for one that goes to the sender alone,
+    though ``event`` was public.
     """
     return {
         "id": secrets.token_hex(16),
@@ -37,10 +43,10 @@ def outbox_row(
         "channel": event.channel.instance,
         "sender_key": event.sender.key,
         "address": event.sender.address,
-        "subject": event.subject if below else "",
+        "subject": event.subject if below and not apart else "",
         "text": text,
-        "thread": _json.encode(_thread(event, below=below)).decode(),
-        "template": template,
+        "thread": _json.encode(Thread() if apart else _thread(event, below=below)).decode(),
+        "template": f"{template}{PRIVATELY}" if apart else template,
         "case_number": case_number,
         "event_id": event.id,
         "received_at": asked_at,
@@ -48,6 +54,12 @@ def outbox_row(
         "state": "waiting",
         "due_at": now,
     }
+
+
+def reachable_apart(event: ComplaintEvent, private_types: Collection[str]) -> bool:
+    """Whether the platform may let us write to the sender of ``event`` alone; ``private_types`` have such messages."""
+    # Telegram's groups and channels write under their own ids, which are negative: there, others would read along.
+    return event.channel.type in private_types and not event.sender.address.startswith("-")
 
 
 def reply_told(

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import delete, select
 
 from gateway.eventlog.base import EventLog, LogUnavailable, Record, RecordRefused
+from gateway.seams import Seam, reached
 from gateway.store import leases
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.tables import publications
@@ -72,14 +73,17 @@ class Relay:
             rows: Sequence[Any] = (await connection.execute(query)).all()
         if not rows:
             return 0
+        reached(Seam.BEFORE_RELAY)
         # Well within the lease: a log that takes longer raises LogUnavailable by its own bound.
         try:
             await self._log.append([_record(row) for row in rows])
         except RecordRefused:
             await self._one_by_one(rows)
+        reached(Seam.AFTER_RELAY_APPEND)
         async with self._store.write() as connection:
             ids = [row.id for row in rows]
             await connection.execute(delete(publications).where(publications.c.id.in_(ids)))
+        reached(Seam.AFTER_RELAY)
         return len(rows)
 
     async def _one_by_one(self, rows: Sequence[Any]) -> None:

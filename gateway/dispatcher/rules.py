@@ -20,6 +20,7 @@ class Row(StrEnum):
     """The rows of the table, by their names in the store."""
 
     AUTOMATED = "automated"
+    BLOCKED = "blocked"
     PART = "part"
     VERSION = "version"
     STOP = "stop"
@@ -34,6 +35,7 @@ class Row(StrEnum):
     FLOOD = "flood"
     COMPLAINT = "complaint"
     RECEIPT = "receipt"
+    FORGOTTEN = "forgotten"
 
 
 class Template(StrEnum):
@@ -58,6 +60,8 @@ class Decision(msgspec.Struct, frozen=True):
     """What the table says: open a case, join ``case``, or neither; answer with ``template`` or keep quiet.
 
     ``about`` is the case whose number and state the answer tells; ``None`` with an opened case means that one.
+    With ``privately``, ``template`` goes where others read along and says nothing of ``about``; the other one, which
+    does, goes to the sender alone.
     """
 
     row: Row
@@ -65,6 +69,7 @@ class Decision(msgspec.Struct, frozen=True):
     case: CaseFacts | None = None
     template: Template | None = None
     about: CaseFacts | None = None
+    privately: Template | None = None
 
 
 Rule = Callable[[ComplaintEvent, Facts, Rules], Decision | None]
@@ -81,6 +86,11 @@ def decide(event: ComplaintEvent, facts: Facts, rules: Rules) -> Decision:
 
 def _automated(event: ComplaintEvent, _facts: Facts, _rules: Rules) -> Decision | None:
     return Decision(Row.AUTOMATED) if event.automated else None
+
+
+def _blocked(_event: ComplaintEvent, facts: Facts, _rules: Rules) -> Decision | None:
+    # Before every row that reads the message: whatever a blocked sender does is only recorded.
+    return Decision(Row.BLOCKED) if facts.blocked else None
 
 
 def _version(event: ComplaintEvent, facts: Facts, _rules: Rules) -> Decision | None:
@@ -104,7 +114,9 @@ def _help(event: ComplaintEvent, _facts: Facts, _rules: Rules) -> Decision | Non
 def _empty(event: ComplaintEvent, facts: Facts, rules: Rules) -> Decision | None:
     if event.intent != "empty" or event.attachments or event.location:
         return None
-    due = _elapsed(facts.sender.helped_at, event, rules.help_window)
+    # "Terima kasih" and a thumb up to our answer need none.
+    talking = not _elapsed(facts.sender.wrote_in_case_at, event, rules.conversation_window)
+    due = not talking and _own_thread(facts) is None and _elapsed(facts.sender.helped_at, event, rules.help_window)
     return Decision(Row.EMPTY, template=Template.HELP if due else None)
 
 
@@ -117,24 +129,22 @@ def _new_case(event: ComplaintEvent, _facts: Facts, _rules: Rules) -> Decision |
 def _status(event: ComplaintEvent, facts: Facts, _rules: Rules) -> Decision | None:
     if event.intent != "status":
         return None
+    told = _asked_about(event, facts)
     if event.channel.thread.public:
-        return Decision(Row.STATUS, template=Template.STATUS_PUBLIC)
+        # The same to everyone; what a stranger would learn by its absence goes to the case's own sender alone.
+        if told is None or not facts.apart:
+            return Decision(Row.STATUS, template=Template.STATUS_PUBLIC)
+        return Decision(Row.STATUS, template=Template.STATUS_PUBLIC, privately=Template.STATUS, about=told)
+    if told is not None:
+        return Decision(Row.STATUS, template=Template.STATUS, about=told)
     if event.numbers:
-        own = _first_own(facts)
-        if own is None:
-            return Decision(Row.STATUS, template=Template.NOT_FOUND)
-        return Decision(Row.STATUS, template=Template.STATUS, about=own)
-    if event.bad_numbers:
-        return Decision(Row.STATUS, template=Template.CHECK_NUMBER)
-    if facts.latest is None:
-        return Decision(Row.STATUS, template=Template.NO_CASE)
-    return Decision(Row.STATUS, template=Template.STATUS, about=facts.latest)
+        return Decision(Row.STATUS, template=Template.NOT_FOUND)
+    return Decision(Row.STATUS, template=Template.CHECK_NUMBER if event.bad_numbers else Template.NO_CASE)
 
 
 def _thread(event: ComplaintEvent, facts: Facts, rules: Rules) -> Decision | None:
-    if facts.thread is None or facts.thread.sender_key != event.sender.key:
-        return None
-    return _join(Row.THREAD, facts.thread, event, rules)
+    thread = _own_thread(facts)
+    return None if thread is None else _join(Row.THREAD, thread, event, rules)
 
 
 def _number(event: ComplaintEvent, facts: Facts, rules: Rules) -> Decision | None:
@@ -174,6 +184,7 @@ def _complaint(_event: ComplaintEvent, _facts: Facts, _rules: Rules) -> Decision
 
 TABLE: tuple[Rule, ...] = (
     _automated,
+    _blocked,
     _version,
     _stop,
     _help,
@@ -187,6 +198,19 @@ TABLE: tuple[Rule, ...] = (
     _flood,
     _complaint,
 )
+
+
+def _asked_about(event: ComplaintEvent, facts: Facts) -> CaseFacts | None:
+    """Which of the sender's own cases is asked about: a number says it, else the thread, else it is the latest."""
+    if event.numbers:
+        return _first_own(facts)
+    if event.bad_numbers:
+        return None
+    return _own_thread(facts) or facts.latest
+
+
+def _own_thread(facts: Facts) -> CaseFacts | None:
+    return facts.thread if facts.thread is not None and facts.thread.sender_key == facts.sender.key else None
 
 
 def _first_own(facts: Facts) -> CaseFacts | None:

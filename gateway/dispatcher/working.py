@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.attachments.shapes import waiting_rows
 from gateway.dispatcher.facts import CaseFacts, Facts, SenderFacts
 from gateway.dispatcher.lookup import Known, Sighting, words_key
-from gateway.dispatcher.outgoing import outbox_row
+from gateway.dispatcher.outgoing import outbox_row, reachable_apart
 from gateway.dispatcher.rules import Decision, Row, Template
 from gateway.replies import Replies
 from gateway.store.tables import attachments, cases, messages, outbox, publications, senders
@@ -29,6 +29,7 @@ _CHANGES_OF_CASE = ("updated_at", "anonymous", "confidential", "join_answered_at
 _CHANGES_OF_SENDER = tuple(
     name for name in SenderFacts.__dataclass_fields__ if name not in ("key", "type", "address", "kind")
 )
+_UNHEARD = (Row.AUTOMATED, Row.BLOCKED)
 _json = msgspec.json.Encoder()
 
 
@@ -101,6 +102,8 @@ class WorkingSet:
             open=known.cases.get(sender.wrote_in_case or ""),
             recent=sum(1 for t in known.recent[sender.key] if at - self._flood_window < t <= at),
             private=event.channel.type in self._private_types and not thread.public,
+            apart=reachable_apart(event, self._private_types),
+            blocked=sender.key in known.blocked,
         )
 
     def case(self, number: str | None) -> CaseFacts | None:
@@ -111,17 +114,21 @@ class WorkingSet:
         """Carry one decision out in memory; returns the number of the case that the message is on."""
         at = event.received_at.timestamp()
         sender = self._sender(event)
-        if decision.row is not Row.AUTOMATED and event.kind == "message":
+        if decision.row not in _UNHEARD and event.kind == "message":
             self._remember(sender, event, decision, at)
         case = self._open(event, sender, at) if decision.opens else decision.case
         if case is not None:
             self._touch(case, sender, event, decision, at)
         self.record(event, decision.row, case.number if case else None, gathering=gathering)
-        # What robots attach is not fetched; nor are the files of a part that waits, which come with the whole.
-        if event.attachments and decision.row is not Row.AUTOMATED:
+        # What robots and blocked senders attach is not fetched; nor are the files of a part that waits, which come with
+        # the whole.
+        if event.attachments and decision.row not in _UNHEARD:
             self._attachments += waiting_rows(event, case.number if case else None, time.time())
+        about = decision.about or case
         if decision.template is not None:
-            self._answer(event, sender, decision.template, decision.about or case)
+            self._answer(event, sender, decision.template, None if decision.privately else about)
+        if decision.privately is not None:
+            self._answer(event, sender, decision.privately, about, apart=True)
         if event.kind == "message":
             self._known.recent[sender.key].append(at)
         return case.number if case else None
@@ -258,7 +265,15 @@ class WorkingSet:
         headers = headers_of(told, self._source)
         self.publish(self._cases_topic, case.number.encode(), encode_message(told), headers)
 
-    def _answer(self, event: ComplaintEvent, sender: SenderFacts, template: Template, about: CaseFacts | None) -> None:
+    def _answer(
+        self,
+        event: ComplaintEvent,
+        sender: SenderFacts,
+        template: Template,
+        about: CaseFacts | None,
+        *,
+        apart: bool = False,
+    ) -> None:
         language = self._replies.language(event.language or sender.language)
         # Where others read along, the number and one general sentence are all that is said.
         in_public = template is Template.ACKNOWLEDGEMENT and event.channel.thread.public
@@ -275,7 +290,15 @@ class WorkingSet:
         number = about.number if about else None
         at = event.received_at.timestamp()
         self._outbox.append(
-            outbox_row(event, text, template=template.value, case_number=number, asked_at=at, now=time.time())
+            outbox_row(
+                event,
+                text,
+                template=template.value,
+                case_number=number,
+                asked_at=at,
+                now=time.time(),
+                apart=apart,
+            )
         )
 
     @staticmethod

@@ -41,8 +41,10 @@ class Desk:
         self._on_replies = on_replies
         self._on_publications = on_publications
 
-    async def take(self, given: CaseUpdate) -> Recorded | Refusal:
+    async def take(self, given: CaseUpdate, *, language: str = "") -> Recorded | Refusal:
         """Take one update. When this returns it is durable, or refused.
+
+        ``language`` is that of what stands round its words; without it, the citizen's.
 
         Raises :class:`~gateway.store.engine.StoreUnavailable`.
         """
@@ -50,7 +52,7 @@ class Desk:
         while True:
             tries += 1
             try:
-                written = await self.take_all([given])
+                written = await self.take_all([given], language=language)
             except IntegrityError:
                 # Another transaction wrote this id for another case: the next look finds it.
                 if tries >= TRIES:
@@ -58,14 +60,16 @@ class Desk:
             else:
                 return written.results[0]
 
-    async def take_all(self, given: Sequence[CaseUpdate], buried: Buried = lambda _: ()) -> Written:
+    async def take_all(
+        self, given: Sequence[CaseUpdate], buried: Buried = lambda _: (), *, language: str = ""
+    ) -> Written:
         """Take updates in order, and keep the dead letters of the batch, in one transaction.
 
         Raises :class:`~gateway.store.engine.StoreUnavailable`, and :class:`~sqlalchemy.exc.IntegrityError` where
         another transaction was faster.
         """
         async with self._store.write() as connection:
-            written = await apply_updates(connection, self._store, given, self._context)
+            written = await apply_updates(connection, self._store, given, self._context, language=language)
             letters = await bury(connection, self._store, buried(written))
             rows = [
                 {

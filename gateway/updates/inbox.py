@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from config.settings import Settings
 from gateway.eventlog.base import EventLog, Taken
 from gateway.metrics import Metrics
+from gateway.seams import Seam, reached
 from gateway.store.engine import StoreUnavailable
 from gateway.updates.desk import TRIES, Desk
 from gateway.updates.rules import UpdateInvalid, cleaned
@@ -60,8 +61,12 @@ class Inbox:
         try:
             while not self._stopping.is_set():
                 taken = await consumer.fetch(limit=BATCH, timeout=WAIT_SECONDS)
+                if taken:
+                    reached(Seam.UPDATE_TAKEN)
                 if taken and await self._settle(taken):
+                    reached(Seam.UPDATE_STORED)
                     await consumer.commit()
+                    reached(Seam.UPDATE_COMMITTED)
                 self._metrics.case_updates_lag.set(await consumer.lag())
         finally:
             await consumer.close()

@@ -14,8 +14,9 @@ import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.dispatcher.outgoing import outbox_row
+from gateway.dispatcher.outgoing import outbox_row, reachable_apart
 from gateway.dispatcher.rules import Template
+from gateway.privacy.blank import NOBODY
 from gateway.replies import Replies
 from gateway.store.engine import Store
 from gateway.store.tables import cases, messages, outbox, publications, senders, updates
@@ -51,12 +52,16 @@ class Refusal(StrEnum):
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What writing needs beside the store: texts, and how the gateway names itself and its topic."""
+    """What writing needs beside the store: texts, and how the gateway names itself and its topic.
+
+    ``private_types`` are the channel types on which a citizen can be written to alone.
+    """
 
     replies: Replies
     cases_topic: str
     source: str
     zone: ZoneInfo
+    private_types: frozenset[str] = frozenset()
 
 
 class Written(msgspec.Struct):
@@ -69,15 +74,17 @@ class Written(msgspec.Struct):
 
 
 async def apply_updates(
-    connection: AsyncConnection, store: Store, given: Sequence[CaseUpdate], context: Context
+    connection: AsyncConnection, store: Store, given: Sequence[CaseUpdate], context: Context, *, language: str = ""
 ) -> Written:
     """Apply the updates (already :func:`~gateway.updates.rules.cleaned`) in order; the caller commits.
+
+    ``language`` is that of what stands round the words, ``""`` for the one of the citizen's message.
 
     The rows of their cases are locked first, so that two transactions with one update do one after the other what
     each would do alone. Two with one id for two cases meet at the key: an :class:`~sqlalchemy.exc.IntegrityError`,
     after which another try finds the first one's row.
     """
-    work = _Work(connection, store, context, time.time())
+    work = _Work(connection, store, context, time.time(), language)
     await work.look(given)
     for one in given:
         work.written.results.append(await work.take(one))
@@ -88,11 +95,12 @@ async def apply_updates(
 class _Work:
     """One transaction: what is known and what it changes."""
 
-    def __init__(self, connection: AsyncConnection, store: Store, context: Context, now: float) -> None:
+    def __init__(self, connection: AsyncConnection, store: Store, context: Context, now: float, language: str) -> None:
         self._connection = connection
         self._store = store
         self._context = context
         self._now = now
+        self._language = language
         self._cases: Mapping[str, Any] = {}
         self._senders: Mapping[str, Any] = {}
         self._recorded: dict[str, Recorded] = {}
@@ -134,6 +142,9 @@ class _Work:
         way = await self._way(given, case)
         if way.template is not None and way.event is not None:
             self._answer(given, case, way.template, way.event, below=way.below)
+            if way.outcome is Outcome.TOLD_IN_PUBLIC and reachable_apart(way.event, self._context.private_types):
+                # The words, which may not get there: a bot cannot begin a chat, direct messages can be closed.
+                self._answer(given, case, Template.NEWS, way.event, below=False, apart=True)
         row = {
             "id": given.id,
             "number": given.number,
@@ -170,7 +181,7 @@ class _Work:
         """How the text reaches the citizen; where there is none, nothing is looked up."""
         sender = self._senders.get(case.sender_key)
         stopped = sender is not None and sender.stopped_at is not None
-        if not given.text or stopped:
+        if not given.text or stopped or case.sender_key == NOBODY:
             return heard(given, stopped=stopped, messages=(), private=None)
         mine = messages.c.sender_key == case.sender_key
         on_case = await self._messages(mine, messages.c.case_number == case.number, kinds=("message", "deletion"))
@@ -190,11 +201,23 @@ class _Work:
         )
         return [decode(document.encode()) for document in (await self._connection.execute(query)).scalars()]
 
-    def _answer(self, given: CaseUpdate, case: Any, template: Template, event: ComplaintEvent, *, below: bool) -> None:
+    def _answer(
+        self,
+        given: CaseUpdate,
+        case: Any,
+        template: Template,
+        event: ComplaintEvent,
+        *,
+        below: bool,
+        apart: bool = False,
+    ) -> None:
         sender = self._senders.get(case.sender_key)
         text = self._context.replies.render(
             template.value,
-            language=event.language or (sender.language if sender is not None else "") or case.language,
+            language=self._language
+            or event.language
+            or (sender.language if sender is not None else "")
+            or case.language,
             channel_type=event.channel.type,
             number=shown(case.number),
             typed=case.number,
@@ -213,8 +236,11 @@ class _Work:
                 asked_at=self._now,
                 now=self._now,
                 below=below,
+                apart=apart,
             )
         )
+        if apart:
+            return
         self._tell(given, case, "citizen_answered", given.text if template == Template.NEWS else "")
 
     def _tell(self, given: CaseUpdate, case: Any, change: CaseChange, text: str = "") -> None:

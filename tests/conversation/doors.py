@@ -110,7 +110,7 @@ def _telegram(letter: Letter) -> InboundMessage:
     mention = "" if not public or answers or letter.text.startswith("/") else f"@{BOT.username} "
     message: dict[str, Any] = {
         "message_id": int(letter.target.rpartition(":")[2]) if letter.target else letter.id,
-        "from": user,
+        "from": {"id": 1087968824, "is_bot": True, "first_name": "Group"} if said.robot == "as the group" else user,
         "chat": chat,
         "date": int((letter.at - timedelta(seconds=60) if letter.target else letter.at).timestamp()),
         "caption" if said.photo or said.album else "text": mention + letter.text,
@@ -124,6 +124,8 @@ def _telegram(letter: Letter) -> InboundMessage:
             "chat": chat,
             "from": ours if public or said.answers[0].startswith("reply") else user,
         }
+    if said.robot == "as the group":
+        message["sender_chat"] = chat
     if said.album:
         message["media_group_id"] = f"{letter.room}{said.album}"
     if said.photo or said.album:

@@ -13,24 +13,26 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Row as Record
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, delete, select, update
 
 from channels.sms.regions import REGIONS
 from config.settings import Rules, Settings
 from gateway.dispatcher.dispatcher import Dispatcher
+from gateway.dispatcher.outgoing import PRIVATELY
 from gateway.metrics import Metrics
 from gateway.replies import Replies
 from gateway.store.engine import Store
+from gateway.store.operations import blocks
 from gateway.store.tables import cases, deliveries, gatherings, messages, outbox
 from normalizer import tracking
 from normalizer.event import ComplaintEvent, Language, decode
 from normalizer.normalize import Normalizer
 from tests.conversation import doors
 from tests.conversation.memory import MemoryLog
-from tests.conversation.story import Closing, Deadline, Number, On, Pause, Row, Says, Step, Together
+from tests.conversation.story import Blocked, Closing, Deadline, Number, On, Pause, Row, Says, Step, Together, Unblocked
 
 NOON = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
-SETTLED_SECONDS = 30.0
+SETTLED_SECONDS = 120.0
 NEVER = 3600.0
 """Seconds that the dispatcher waits for the missing parts of a message, unless the story brings the deadline."""
 TYPES = ("sms", "telegram", "twitter", "email")
@@ -149,6 +151,11 @@ class Story:
             await self._close(self._number(step.case))
         elif isinstance(step, Deadline):
             await self._deadline()
+        elif isinstance(step, Blocked):
+            await self._block(step.who)
+        elif isinstance(step, Unblocked):
+            async with self.stage.store.write() as connection:
+                await connection.execute(delete(blocks).where(blocks.c.sender_key == self._key(step.who)))
         else:
             said = step.messages if isinstance(step, Together) else (step,)
             events = [await self._event(one) for one in said]
@@ -161,6 +168,7 @@ class Story:
         found = await self._outcome(event)
         event = decode(found.document.encode())
         replies = [one for one in self.replies if one.event_id == found.event_id]
+        replies.sort(key=lambda one: str(one.template).endswith(PRIVATELY))
         for reply in replies:
             await self._check(reply, event, found.sender_key)
         number = found.case_number
@@ -189,7 +197,7 @@ class Story:
             on=on,
             text=self._filled(said.text),
             subject=self._filled(said.subject),
-            who=self.people.setdefault(said.by, next(_ids)),
+            who=self._who(said.by),
             id=next(_ids),
             room=self.room,
             at=self.now,
@@ -241,6 +249,28 @@ class Story:
                 await asyncio.sleep(0.02)
         await self._note(whole)
 
+    async def _block(self, who: str) -> None:
+        row = {"sender_key": self._key(who), "type": "", "shown": "", "reason": "spam", "blocked_by": "sri", "at": 0.0}
+        async with self.stage.store.write() as connection:
+            await connection.execute(blocks.insert(), [row])
+
+    def _key(self, who: str) -> str:
+        """The sender's key of somebody where the row is: that of a message which they never send."""
+        letter = doors.Letter(
+            said=Says(),
+            on=self.row.on,
+            text="",
+            subject="",
+            who=self._who(who),
+            id=next(_ids),
+            room=self.room,
+            at=self.now,
+        )
+        return self.stage.normalizer(*doors.channel_of(self.row.on)).event(doors.read(letter), self.now).sender.key
+
+    def _who(self, name: str) -> int:
+        return self.people.setdefault(name, next(_ids))
+
     async def _close(self, number: str) -> None:
         async with self.stage.store.write() as connection:
             await connection.execute(update(cases).where(cases.c.number == number).values(state="closed"))
@@ -278,10 +308,12 @@ class Story:
         return f"case{self.numbers.index(number) + 1}" if number in self.numbers else number
 
     def _told(self, reply: Record[Any], on_case: str | None, *, public: bool) -> str:
-        words = [reply.template]
+        template, apart, _ = reply.template.partition(PRIVATELY)
+        words = [template]
         if reply.case_number and reply.case_number != on_case:
             words.append(str(self._name(reply.case_number)))
-        if public and not msgspec.json.decode(reply.thread).get("public", False):
+        assert bool(apart) == (public and not msgspec.json.decode(reply.thread).get("public", False))
+        if apart:
             words.append("privately")
         return " ".join(words)
 
@@ -289,15 +321,19 @@ class Story:
         """What holds for every reply: whom it goes to, where, whose case it tells of, and its every letter."""
         assert (reply.channel, reply.address) == (event.channel.instance, event.sender.address)
         thread: Mapping[str, Any] = msgspec.json.decode(reply.thread)
-        assert thread["replies_to"][0] == event.channel.message_id
-        assert thread.get("conversation", "") == event.channel.thread.conversation
+        template, apart, _ = reply.template.partition(PRIVATELY)
+        if apart:
+            assert thread == {}, "to the sender, not to a place where others read along"
+        else:
+            assert thread["replies_to"][0] == event.channel.message_id
+            assert thread.get("conversation", "") == event.channel.thread.conversation
         number, state = reply.case_number or "", ""
         if number:
             (case,) = await self.stage.rows(cases, cases.c.number, number)
             assert case.sender_key == sender_key, "a case of somebody else's"
             state = case.state
-        in_public = event.channel.thread.public and reply.template == "acknowledgement"
-        template = "acknowledgement_public" if in_public else reply.template
+        if event.channel.thread.public and template == "acknowledgement":
+            template = "acknowledgement_public"
         assert reply.text == self._text(template, event.channel.type, number, state, self.row.language)
 
     def _text(self, template: str, channel_type: str, number: str, state: str, language: Language) -> str:

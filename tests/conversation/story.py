@@ -18,6 +18,7 @@ from normalizer.event import Intent, Language
 from normalizer.tracking import shown
 
 __all__ = [
+    "Blocked",
     "Closing",
     "Deadline",
     "Number",
@@ -28,6 +29,7 @@ __all__ = [
     "Says",
     "Step",
     "Together",
+    "Unblocked",
     "after",
     "row",
     "says",
@@ -109,6 +111,20 @@ class Closing:
 
 
 @dataclass(frozen=True)
+class Blocked:
+    """An operator blocks somebody, by the address that they have where the row is."""
+
+    who: str
+
+
+@dataclass(frozen=True)
+class Unblocked:
+    """The operator lifts the block."""
+
+    who: str
+
+
+@dataclass(frozen=True)
 class Deadline:
     """The dispatcher stops waiting for the missing parts of the message sent last."""
 
@@ -120,7 +136,7 @@ class Together:
     messages: tuple[Says, ...]
 
 
-Step = str | Says | Pause | Closing | Deadline | Together
+Step = str | Says | Pause | Closing | Blocked | Unblocked | Deadline | Together
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -194,6 +210,7 @@ class Number(str):
             "no-break": f"{a}\u00a0{b}\u00a0{c}",
             "wrong": self[:-1] + str((int(self[-1]) + 1) % 10),
             "swapped": self._swapped(),
+            "letters-last": f"{a} {b} {c.translate(_LETTERS)}",
             "letter": f"{self[:5]}S{self[6:]}",
             "letter-shown": f"{a} {b} {c[:3]}B",
             "short": self[:-1],
@@ -207,4 +224,5 @@ class Number(str):
         return self[:at] + self[at + 1] + self[at] + self[at + 2 :]
 
 
+_LETTERS = {ord("0"): "o", ord("1"): "l"}
 _FULL_WIDTH = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}

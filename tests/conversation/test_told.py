@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from sqlalchemy import select
 
-from gateway.store.tables import publications
-from tests.conversation.stage import Stage, Story
+from channels.base import Receipt
+from gateway.store.tables import outbox, publications
+from gateway.updates.writer import Context, apply_updates
+from normalizer.event import ComplaintEvent
+from normalizer.messages import CaseUpdate
+from tests.conversation.stage import NOON, Stage, Story
 from tests.conversation.story import On, Rule, Says, Step, after, row, says
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -82,15 +88,59 @@ async def test_in_public_a_reply_holds_the_number_and_one_general_sentence(
 async def test_case_events_do_not_say_who_an_anonymous_citizen_is(stage: Stage, on: On) -> None:
     """Not with the complaint, not with what follows without the word, and the citizen is answered all the same."""
     story = await play(stage, on, f"ANONIM {ROAD}", after(minutes=15), says("Laporan {case1} lampunya juga mati"))
-    (number,) = story.numbers
-    async with stage.store.read() as connection:
-        query = select(publications.c.value).where(publications.c.key == number.encode()).order_by(publications.c.id)
-        events = [msgspec.json.decode(value) for (value,) in await connection.execute(query)]
+    events = await case_events(stage, *story.numbers)
     assert [event["change"] for event in events] == ["opened", "message_added"]
     sender = story.said[0][1].sender
     for event in events:
         assert "sender" not in event
-        assert sender.address not in str([value for field, value in event.items() if field not in ("id", "event_id")])
+        kept = [value for field, value in event.items() if field not in ("id", "event_id", "number")]
+        assert sender.address not in str(kept)
         assert event["privacy"]["anonymous"] is True
     assert [reply.template for reply in story.replies] == ["acknowledgement", "joined"]
     assert {reply.address for reply in story.replies} == {sender.address}
+
+
+@pytest.mark.parametrize("on", [On.SMS, On.TELEGRAM, On.GROUP, On.DM, On.EMAIL])
+async def test_nor_do_later_ones_of_the_agencys_answer_and_of_the_replies(stage: Stage, on: On) -> None:
+    """Name and address are in no event, to the end; nor in the finer ones about deliveries."""
+    added = says("Laporan {case1} lampunya juga mati")
+    last = says(ROAD, edits="message 1") if on in (On.TELEGRAM, On.GROUP) else says("Laporan {case1} masih rusak saja")
+    story = await play(stage, on, f"ANONIM {ROAD}", after(minutes=15), added, last)
+    (number,) = story.numbers
+    context = Context(stage.replies, stage.settings.topics.cases, "https://gateway.test", ZoneInfo("Asia/Jakarta"))
+    said = CaseUpdate(id=f"u-{number}", number=number, status="answered", text="Sudah diperbaiki.", at=NOON)
+    async with stage.store.write() as connection:
+        await apply_updates(connection, stage.store, [said], context)
+    replies = await stage.rows(outbox, outbox.c.case_number, number)
+    outcomes = dict(zip((reply.id for reply in replies), ("delivered", "failed", "delivered"), strict=False))
+    await stage.take([receipt(story, delivery, outcome) for delivery, outcome in outcomes.items()])
+
+    events = await case_events(stage, number)
+    assert {event["change"] for event in events if "change" in event} == {
+        *("opened", "message_added", "state_changed", "citizen_answered", "reply_delivered", "reply_failed")
+    }
+    sender = story.said[0][1].sender
+    for event in events:
+        assert "sender" not in event
+        kept = str([value for field, value in event.items() if field not in ("id", "event_id", "number", "delivery")])
+        assert "Budi" not in kept
+        assert sender.address not in kept
+    assert replies[-1].address == sender.address
+
+
+def receipt(story: Story, delivery: str, outcome: str) -> ComplaintEvent:
+    """What the provider says later of a reply of ours."""
+    event = story.said[0][1]
+    return msgspec.structs.replace(
+        event,
+        id=f"{delivery}-receipt",
+        kind="receipt",
+        receipt=Receipt(outcome, delivery=delivery),  # type: ignore[arg-type]
+    )
+
+
+async def case_events(stage: Stage, number: str) -> list[dict[str, Any]]:
+    """What downstream hears of a case, in order."""
+    async with stage.store.read() as connection:
+        query = select(publications.c.value).where(publications.c.key == number.encode()).order_by(publications.c.id)
+        return [msgspec.json.decode(value) for (value,) in await connection.execute(query)]

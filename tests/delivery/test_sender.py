@@ -22,6 +22,7 @@ from config.settings import Delivery, Settings
 from gateway.delivery.breaker import State
 from gateway.delivery.sender import Sender
 from gateway.dispatcher.facts import CaseFacts
+from gateway.dispatcher.outgoing import PRIVATELY
 from gateway.metrics import Metrics
 from gateway.store.engine import Store
 from gateway.store.tables import cases, dead_letters, deliveries, outbox, publications
@@ -194,6 +195,34 @@ async def test_only_a_refusal_of_this_recipient_is_permanent(yard: Yard) -> None
     assert sorted(r.state for r in await yard.rows()) == ["failed", "sent", "sent"]
     (letter,) = await yard.rows(dead_letters)
     assert (letter.stage, letter.reason, letter.reference) == ("deliver", "refused", f"{1:032x}")
+
+
+async def test_a_private_message_beside_a_public_reply_that_is_refused_needs_nobody(yard: Yard) -> None:
+    """A bot that the citizen never started, direct messages that are closed: it is told downstream, and that is all."""
+    await yard.write(1, address="TELKOMSEL", template=f"status{PRIVATELY}")
+    async with yard.running(yard.sender()):
+        await yard.until("failed")
+    assert await yard.rows(dead_letters) == []
+    assert not yard.metrics.registry.get_sample_value("lapor_gateway_dead_letters_total", {"stage": "deliver"})
+
+
+async def test_a_used_up_quota_of_one_way_leaves_the_channel_open(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """X lets an account write 15 direct messages in a quarter of an hour: more of them must not stop its posts."""
+    await yard.write(12)
+    sender = yard.sender()
+    honest = sender.channel.send
+
+    async def used_up(message: OutboundMessage) -> Sent:
+        if message.to < "+6281200000010":
+            raise RetryLater("no more", reason="quota", retry_after=600.0)
+        return await honest(message)
+
+    monkeypatch.setattr(sender.channel, "send", used_up)
+    async with yard.running(sender), asyncio.timeout(PATIENCE):
+        while sum(row.state == "sent" for row in await yard.rows()) < 2:
+            await asyncio.sleep(0.01)
+        assert sender.breaker.state is State.CLOSED
+    assert len(yard.standin.sent) == 2
 
 
 async def test_downstream_hears_of_a_reply_that_will_not_come(yard: Yard) -> None:

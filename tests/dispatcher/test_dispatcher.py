@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 from sqlalchemy import select
 
 from channels.base import Part, Receipt, Thread
@@ -83,6 +84,13 @@ class Bench:
     async def rows(self, table: Any, *order: Any) -> Sequence[Any]:
         async with self.store.read() as connection:
             return (await connection.execute(select(table).order_by(*order))).all()
+
+
+@pytest.fixture
+def logs() -> Iterator[Sequence[Any]]:
+    """What is logged, unprinted: structlog's own tracebacks take seconds to draw."""
+    with structlog.testing.capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture
@@ -274,13 +282,58 @@ async def test_a_receipt_of_another_channel_settles_nothing(bench: Bench) -> Non
     assert (await bench.rows(outbox))[0].state == "waiting"
 
 
-async def test_what_cannot_be_decoded_is_a_dead_letter_and_the_rest_goes_on(bench: Bench) -> None:
-    topic = bench.settings.topics.complaints
-    await bench.log.append([Record(topic, b"k", b'{"id": 5'), Record(topic, b"k", b"\xff\x00")])
+DEEP = b"[" * 100_000 + b"]" * 100_000
+UNDECODABLE = {
+    "half a document": b'{"id": 5',
+    "no UTF-8": b"\xff\x00",
+    "100,000 nested arrays": DEEP,
+    "the same in a field that nobody knows": b'{"more": ' + DEEP + b"}",
+    "JSON of another shape": b'{"schema": 1, "id": "e", "sender": "Budi"}',
+    "a later schema": b'{"schema": 99}',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("topic", ["complaints", "dead_letters"])
+async def test_what_cannot_be_decoded_is_a_dead_letter_and_the_rest_goes_on(bench: Bench, topic: str) -> None:
+    name = getattr(bench.settings.topics, topic)
+    await bench.log.append([Record(name, b"k", value) for value in UNDECODABLE.values()])
     await bench.take(event())
     letters = await bench.rows(dead_letters)
-    assert sorted(letter.raw for letter in letters) == [b'{"id": 5', b"\xff\x00"]
-    assert {letter.stage for letter in letters} == {"decode"}
+    assert sorted(letter.raw for letter in letters) == sorted(UNDECODABLE.values())
+    assert {(letter.stage, letter.reason) for letter in letters} == {("decode", "undecodable")}
+    assert len(await bench.rows(cases)) == 1
+
+
+UNSTORABLE: dict[str, dict[str, Any]] = {
+    "a channel's name with NUL": {"channel": EventChannel("sms", "sms\x00")},
+    "a channel's name too long for the store": {"channel": EventChannel("sms", "s" * 100)},
+    "an id too long for the store": {"id": "e" * 100},
+    "a language too long for the store": {"language": "x" * 100},
+}
+
+
+@pytest.mark.usefixtures("logs")
+async def test_events_that_the_store_cannot_hold_do_not_stop_the_others(bench: Bench) -> None:
+    """No normalizer of ours writes any; SQLite holds some that PostgreSQL does not."""
+    people = [EventSender(f"k{n}", f"+62812000000{n:02}", "phone") for n in range(len(UNSTORABLE))]
+    await bench.take(
+        *(event(sender=who, **more) for who, more in zip(people, UNSTORABLE.values(), strict=True)), event("lampu mati")
+    )
+    letters = await bench.rows(dead_letters)
+    assert len(await bench.rows(cases)) + len(letters) == len(UNSTORABLE) + 1
+    assert {letter.stage for letter in letters} <= {"dispatch", "decode"}
+
+
+@pytest.mark.usefixtures("logs")
+async def test_a_letter_that_the_store_cannot_hold_does_not_stop_the_others(bench: Bench) -> None:
+    letter = DeadLetter(
+        id="a" * 32, stage="intake", channel="sms", reason="x", detail="half\x00said", at=NOON, raw=b"x", raw_type="t"
+    )
+    await bench.log.append([Record(bench.settings.topics.dead_letters, b"k", msgspec.json.encode(letter))])
+    await bench.take(event())
+    (kept,) = await bench.rows(dead_letters)
+    assert kept.raw in (b"x", msgspec.json.encode(letter))
     assert len(await bench.rows(cases)) == 1
 
 
@@ -296,7 +349,7 @@ async def test_letters_of_intake_come_into_the_store_once(bench: Bench) -> None:
 
 
 async def test_one_event_that_cannot_be_handled_does_not_stop_the_others(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, logs: Sequence[Any]
 ) -> None:
     from gateway.dispatcher import dispatcher as module
     from gateway.dispatcher import rules
@@ -314,6 +367,7 @@ async def test_one_event_that_cannot_be_handled_does_not_stop_the_others(
     assert len(await bench.rows(cases)) == 5
     (letter,) = await bench.rows(dead_letters)
     assert (letter.stage, letter.reason) == ("dispatch", "ValueError")
+    assert "dispatcher.event_failed" in [one["event"] for one in logs]
 
 
 async def test_the_store_going_away_only_makes_the_dispatcher_wait(

@@ -31,6 +31,10 @@ TABLE = [
     ("a robot", event(automated="list"), facts(), Row.AUTOMATED, None, None),
     ("a robot that says stop", event(automated="bounce", intent="stop"), facts(), Row.AUTOMATED, None, None),
     ("a robot in a case's thread", event(automated="auto_reply"), facts(thread=OWN), Row.AUTOMATED, None, None),
+    ("a blocked sender", event(), facts(blocked=True, open=OWN), Row.BLOCKED, None, None),
+    ("a blocked sender's edit", event(kind="edit"), facts(blocked=True, version_of=OWN), Row.BLOCKED, None, None),
+    ("a blocked sender's stop", event(intent="stop"), facts(blocked=True), Row.BLOCKED, None, None),
+    ("a blocked robot", event(automated="list"), facts(blocked=True), Row.AUTOMATED, None, None),
     ("an edit", event(kind="edit"), facts(version_of=OWN, latest=OWN, open=OWN), Row.VERSION, OWN, None),
     ("an edit whose message never came", event(kind="edit"), facts(first_heard=True), Row.COMPLAINT, "opens", Template.ACKNOWLEDGEMENT),
     ("an edit of a message on no case", event(kind="edit"), facts(), Row.VERSION, None, None),
@@ -41,6 +45,10 @@ TABLE = [
     ("nothing but an emoji", event(intent="empty"), facts(), Row.EMPTY, None, Template.HELP),
     ("nothing, within the window", event(intent="empty"), facts(sender=sender(helped_at=NOW - MINUTE)), Row.EMPTY, None, None),
     ("nothing, after the window", event(intent="empty"), facts(sender=sender(helped_at=NOW - 61 * MINUTE)), Row.EMPTY, None, Template.HELP),
+    ("thanks in an open conversation", event(intent="empty"), facts(sender=sender(wrote_in_case_at=NOW - 29 * MINUTE)), Row.EMPTY, None, None),
+    ("thanks after half an hour", event(intent="empty"), facts(sender=sender(wrote_in_case_at=NOW - 30 * MINUTE)), Row.EMPTY, None, Template.HELP),
+    ("thanks in the own thread", event(intent="empty"), facts(thread=OWN), Row.EMPTY, None, None),
+    ("thanks in a stranger's thread", event(intent="empty"), facts(thread=OTHER), Row.EMPTY, None, Template.HELP),
     ("a place without words", event(intent="empty", location=Location(-6.2, 106.8)), facts(), Row.COMPLAINT, "opens", Template.ACKNOWLEDGEMENT),
     ("LAPOR BARU in an open conversation", event(new_case=True), facts(open=OWN, latest=OWN), Row.NEW_CASE, "opens", Template.ACKNOWLEDGEMENT),
     ("LAPOR BARU with a number", event(new_case=True, numbers=(OWN.number,)), facts(named=[OWN]), Row.NEW_CASE, "opens", Template.ACKNOWLEDGEMENT),
@@ -84,6 +92,32 @@ def test_the_first_row_that_fits_decides(
     assert decision.template is answer
     assert decision.opens is (on == "opens")
     assert decision.case == (None if on == "opens" else on)
+
+
+OLDER = case("7120000002")
+
+
+@pytest.mark.parametrize(
+    ("asked", "known", "about"),
+    [
+        pytest.param({}, {"latest": OWN}, OWN, id="STATUS alone: the latest"),
+        pytest.param({}, {"latest": OWN, "thread": OLDER}, OLDER, id="STATUS alone, in an older case's thread"),
+        pytest.param({}, {"latest": OWN, "thread": OTHER}, OWN, id="STATUS alone, in a stranger's thread"),
+        pytest.param({"numbers": (OWN.number,)}, {"named": [OWN], "thread": OLDER}, OWN, id="a number and a thread"),
+        pytest.param({"numbers": (OTHER.number,)}, {"named": [OTHER], "latest": OWN}, None, id="a stranger's number"),
+        pytest.param({"bad_numbers": ("4829137066",)}, {"thread": OWN, "latest": OWN}, None, id="a mistyped number"),
+    ],
+)
+def test_a_status_in_public_is_one_sentence_and_goes_to_its_own_sender_alone(
+    asked: dict[str, Any], known: dict[str, Any], about: Any
+) -> None:
+    private = decide(event(intent="status", **asked), facts(**known), Rules())
+    assert private.about == about
+    public = decide(event(intent="status", channel=PUBLIC, **asked), facts(apart=True, **known), Rules())
+    assert (public.template, public.about) == (Template.STATUS_PUBLIC, about)
+    assert public.privately is (None if about is None else Template.STATUS)
+    unreachable = decide(event(intent="status", channel=PUBLIC, **asked), facts(apart=False, **known), Rules())
+    assert (unreachable.template, unreachable.privately, unreachable.about) == (Template.STATUS_PUBLIC, None, None)
 
 
 def test_a_stranger_cannot_tell_an_existing_number_from_a_free_one() -> None:

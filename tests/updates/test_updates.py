@@ -44,16 +44,21 @@ class Office(Bench):
     def __init__(self, log: SqliteLog, store: Store, settings: Settings) -> None:
         super().__init__(log, store, settings)
         self.topic = settings.topics.case_updates
-        self.desk = Desk(
-            store=store,
+        self.desk = self.made()
+
+    def made(self, **context: Any) -> Desk:
+        """A desk of this office."""
+        return Desk(
+            store=self.store,
             context=Context(
                 Replies(override=None, default_language="id", channel_types=TYPES),
-                settings.topics.cases,
+                self.settings.topics.cases,
                 "https://gateway.test",
                 ZoneInfo("Asia/Jakarta"),
+                **context,
             ),
             metrics=self.metrics,
-            letters_topic=settings.topics.dead_letters,
+            letters_topic=self.settings.topics.dead_letters,
         )
 
     def inbox(self) -> Inbox:
@@ -251,6 +256,29 @@ async def test_in_public_the_words_are_not_told(office: Office) -> None:
     assert msgspec.json.decode(reply.thread, type=Thread) == Thread("room", ("1",), public=True)
     (said,) = [b for b in map(json.loads, [r.value for r in await office.rows(publications)]) if "update_id" in b][1:]
     assert "text" not in said
+
+
+async def test_in_public_the_words_are_tried_privately_where_the_platform_has_private_messages(office: Office) -> None:
+    office.desk = office.made(private_types=frozenset({"twitter"}))
+    number = await office.case(event("jalan rusak", channel=post("1")))
+    await office.say(about(number, "Sudah dicatat.", status="answered"))
+    sentence, words = sorted(await office.news(), key=lambda reply: str(reply.template), reverse=True)
+    assert (sentence.template, words.template) == ("news_public", "news_privately")
+    assert "dicatat" not in sentence.text
+    assert words.text.endswith(": Sudah dicatat.")
+    assert (words.address, words.case_number) == ("+6281234567890", number)
+    assert msgspec.json.decode(words.thread, type=Thread) == Thread()
+    # They may not get there: downstream hears of the sentence alone.
+    assert await office.told() == [("state_changed", "answered"), ("citizen_answered", "answered")]
+    assert [row.outcome for row in await office.rows(updates)] == ["told_in_public"]
+
+
+async def test_in_public_nothing_goes_to_a_group_that_writes_as_itself(office: Office) -> None:
+    office.desk = office.made(private_types=frozenset({"twitter"}))
+    group = msgspec.structs.replace(event().sender, address="-100200")
+    number = await office.case(event("jalan rusak", channel=post("1"), sender=group))
+    await office.say(about(number, "Sudah dicatat."))
+    assert [reply.template for reply in await office.news()] == ["news_public"]
 
 
 async def test_in_public_they_are_told_privately_where_the_citizen_wrote_privately_before(office: Office) -> None:

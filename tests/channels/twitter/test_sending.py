@@ -43,6 +43,21 @@ async def test_a_double_of_another_reply_is_refused() -> None:
         assert caught.value.reason == "duplicate"
 
 
+@pytest.mark.parametrize(
+    ("thread", "error"),
+    [
+        pytest.param(Thread(), Refused, id="beside a public reply: only this message"),
+        pytest.param(Thread("1-5", ("dm:7",)), Misconfigured, id="in answer to a direct message: the channel"),
+    ],
+)
+async def test_an_app_that_may_not_write_directly_goes_on_posting(thread: Thread, error: type[ChannelError]) -> None:
+    async with Provider() as x, opened(x.url) as channel:
+        x.answers = [answer(403, {"detail": "Your app lacks the scope dm.write", "title": "Forbidden"})]
+        with pytest.raises(error) as caught:
+            await channel.send(message("d-1", thread))
+        assert caught.value.reason == "permission"
+
+
 async def test_a_used_up_quota_is_not_asked_again_and_leaves_the_other_way_open() -> None:
     async with StandIn(settings()) as x, opened(x.url) as channel:
         posted = await x.text("", "5", "jalan rusak")

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.conversation.story import Row
-from tests.conversation.tables import bad_input, commands, joining, manner, opening, parts, robots, status, versions
+from tests.conversation.tables import (
+    bad_input,
+    blocked,
+    commands,
+    joining,
+    manner,
+    opening,
+    parts,
+    robots,
+    status,
+    versions,
+)
 
 TABLES: Mapping[str, Sequence[Row]] = {
     "1 automated": robots.AUTOMATED,
+    "1 blocked": blocked.BLOCKED,
     "2 parts": parts.PARTS,
     "3 versions": versions.VERSIONS,
     "4 stop": commands.STOP,
@@ -21,6 +33,7 @@ TABLES: Mapping[str, Sequence[Row]] = {
     "9 thread": joining.THREAD,
     "10 number": joining.NUMBER,
     "11 the same words": joining.SAME_WORDS,
+    "under a photo": joining.UNDER_A_PHOTO,
     "12 the open case": joining.OPEN_CASE,
     "13 flood": opening.FLOOD,
     "14 a new case": opening.COMPLAINT,

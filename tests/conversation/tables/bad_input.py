@@ -1,9 +1,19 @@
-"""What robots, strangers and forwarded mails bring (the list of issue 4, in its order)."""
+"""What robots, strangers and forwarded mails bring."""
 
 from __future__ import annotations
 
 from tests.conversation.story import Closing, On, Rule, after, row, says
-from tests.conversation.tables.scenery import DM, EMAIL, GROUP, MENTION, ROAD, SMS, WASTE
+from tests.conversation.tables.scenery import (
+    DM,
+    EMAIL,
+    GROUP,
+    LAMPS,
+    MENTION,
+    ROAD,
+    SMS,
+    TELEGRAM,
+    WASTE,
+)
 
 FIVE = [
     says(f"{what} di {where}", subject=what)
@@ -47,6 +57,15 @@ BAD_INPUT = (
     row("an edit after closing", GROUP, [ROAD, Closing("case1"), after(days=30)], says(f"{ROAD} sekali", edits="message 1"), "complaint", Rule.VERSION, "case1", None, state="closed"),
     row("a deletion of something never seen", MENTION, [ROAD], says(deletes="elsewhere"), None, Rule.VERSION, None, None, in_all=1),
     row("a thread whose root is older than the store, naming a case", EMAIL, [ROAD, after(days=1)], says("Laporan {case1} lampunya juga mati", subject="Re: Lama", answers="elsewhere"), "follow_up", Rule.NUMBER, "case1", "joined"),
+    row("a thread whose root is older than the store", EMAIL, [], says(LAMPS, subject="Re: Lama", answers="elsewhere"), "complaint", Rule.COMPLAINT, "new", "acknowledgement"),
+    row("a thread whose root is older than the store", TELEGRAM, [ROAD, after(days=1)], says(LAMPS, answers="elsewhere"), "complaint", Rule.COMPLAINT, "new", "acknowledgement"),
+    row("a thread whose root is older than the store", MENTION, [ROAD, after(days=1)], says(LAMPS, answers=("elsewhere",)), "complaint", Rule.COMPLAINT, "new", "acknowledgement"),
+    row("a reply to a reply in a thread whose root is older", EMAIL, [says(ROAD, answers="elsewhere"), after(days=1)], says(LAMPS, answers=("message 1", "elsewhere")), "complaint", Rule.THREAD, "case1", "joined"),
+    row("an edit after closing, long ago", MENTION, [ROAD, Closing("case1"), after(days=90)], says(f"{ROAD} sekali", edits="message 1"), "complaint", Rule.VERSION, "case1", None, state="closed", in_all=1),
+    row("a deletion after the case was closed and another opened", MENTION, [ROAD, Closing("case1"), after(days=2), WASTE], says(deletes="message 1"), None, Rule.VERSION, "case1", None, in_all=2),
+    row("a phone's robot that answers each of our answers", SMS, [ROAD, *(says("Pesan Anda kami terima. Nomor: {case1:shown}.", after=20) for _ in range(9))], says("Pesan Anda kami terima. Nomor: {case1:shown}.", after=20), "follow_up", Rule.NUMBER, "case1", None, in_all=2),
+    row("an echo of our answers", SMS, [ROAD, "Laporan Anda diterima. Nomor: {case1:shown}. Cek: balas STATUS {case1}. Info tambahan: balas saja. Laporan lain: awali LAPOR BARU"], "Ditambahkan ke laporan {case1:shown}. Untuk laporan lain, awali pesan dengan LAPOR BARU.", "follow_up", Rule.NUMBER, "case1", None, in_all=2),
+    row("two numbers, the first another channel's", SMS, [says(WASTE, on=On.EMAIL), ROAD, after(days=1)], "Laporan {case1} dan {case2} belum juga dikerjakan petugas", "follow_up", Rule.NUMBER, "case2", "joined"),
     row("a number guessed at in a crowd of others", SMS, [ROAD], says("STATUS " + " ".join(["{free}"] * 19) + " {case1}", by="a stranger"), "status", Rule.STATUS, None, "not_found"),
     row("our own answer sent back as a complaint", SMS, [ROAD, after(days=1)], "Laporan Anda diterima. Nomor: {case1:shown}. Cek: balas STATUS {case1}. Info tambahan: balas saja.", "follow_up", Rule.NUMBER, "case1", "joined"),
     row("braces and markup", SMS, [], "{{7*7}} <b>jalan</b> rusak %s ${{case}}", "complaint", Rule.COMPLAINT, "new", "acknowledgement", text="{7*7} <b>jalan</b> rusak %s ${case}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conversation.story import Rule, after, row, says
-from tests.conversation.tables.scenery import DM, EMAIL, GROUP, MENTION, ROAD, SMS, TELEGRAM
+from tests.conversation.tables.scenery import DM, EMAIL, ENGLISH, GROUP, LAMPS, MENTION, ROAD, SMS, TELEGRAM
 
 # fmt: off
 STOP = (
@@ -58,7 +58,19 @@ EMPTY = (
     row("a greeting", TELEGRAM, [], "Halooo", "empty", Rule.EMPTY, None, "help"),
     row("a test", SMS, [], "tes", "empty", Rule.EMPTY, None, "help"),
     row("one letter", SMS, [], "p", "empty", Rule.EMPTY, None, "help"),
-    row("a sticker", TELEGRAM, [ROAD], "👍", "empty", Rule.EMPTY, None, "help"),
+    row("a sticker", TELEGRAM, [], "👍", "empty", Rule.EMPTY, None, "help"),
+    row("thanks for our answer", SMS, [ROAD], "Terima kasih", "empty", Rule.EMPTY, None, None),
+    row("thanks in the words of text messages", SMS, [ROAD], "mksh pak", "empty", Rule.EMPTY, None, None),
+    row("thanks in English", DM, [ENGLISH], "Thanks!", "empty", Rule.EMPTY, None, None),
+    row("a thumb up", TELEGRAM, [ROAD], "👍", "empty", Rule.EMPTY, None, None),
+    row("a thumb up to our post", MENTION, [ROAD], says("👍", answers=("reply 1", "message 1")), "empty", Rule.EMPTY, None, None),
+    row("ok", SMS, [ROAD, after(minutes=29)], "Ok", "empty", Rule.EMPTY, None, None),
+    row("oke, siap", TELEGRAM, [ROAD], "oke siap min 🙏", "empty", Rule.EMPTY, None, None),
+    row("ok, out of any conversation", SMS, [ROAD, after(minutes=30)], "Ok", "empty", Rule.EMPTY, None, "help"),
+    row("thanks by mail, days later", EMAIL, [ROAD, after(days=2)], says("Terima kasih", answers="reply 1"), "empty", Rule.EMPTY, None, None),
+    row("thanks does not keep the conversation open", SMS, [ROAD, after(minutes=20), "Terima kasih", after(minutes=15)], LAMPS, "complaint", Rule.COMPLAINT, "new", "acknowledgement"),
+    row("thanks from who has no case", SMS, [], "Terima kasih", "empty", Rule.EMPTY, None, "help"),
+    row("ok in front of a complaint", SMS, [ROAD], "ok tapi lampunya masih mati", "complaint", Rule.CONVERSATION, "case1", "joined"),
     row("ANONIM and nothing else", SMS, [], "ANONIM", "empty", Rule.EMPTY, None, "help"),
     row("a region and nothing else", SMS, [], "TANGKAB", "empty", Rule.EMPTY, None, "help"),
     row("a mail without anything", EMAIL, [], "", "empty", Rule.EMPTY, None, "help"),

@@ -112,6 +112,14 @@ ONE_BATCH = (
     row("a complaint in English and a short word", SMS, [], Together((says("The road near the market is broken"), says("HELP"))), "help", Rule.HELP, None, "help", language="en"),
 )
 
+UNDER_A_PHOTO = (
+    row("the number alone", TELEGRAM, ONE, says("{case1}", photo=True), "follow_up", Rule.NUMBER, "case1", "joined"),
+    row("the number alone, by a stranger", TELEGRAM, ONE, says("{case1}", photo=True, by="a stranger"), "follow_up", Rule.COMPLAINT, "new", "acknowledgement"),
+    row("STATUS and the number", TELEGRAM, ONE, says("STATUS {case1}", photo=True), "status", Rule.STATUS, None, "status case1"),
+    row("BANTUAN", TELEGRAM, ONE, says("BANTUAN", photo=True), "help", Rule.HELP, None, "help"),
+    row("thanks", TELEGRAM, [ROAD], says("Terima kasih", photo=True), "complaint", Rule.CONVERSATION, "case1", "joined"),
+)
+
 ANSWERED = (
     row("once in ten minutes", SMS, [ROAD, after(minutes=1), LAMPS, after(minutes=9)], "Dan selokannya mampet", "complaint", Rule.CONVERSATION, "case1", None, in_all=2),
     row("after ten minutes once more", SMS, [ROAD, after(minutes=1), LAMPS, after(minutes=10)], "Dan selokannya mampet", "complaint", Rule.CONVERSATION, "case1", "joined", in_all=3),

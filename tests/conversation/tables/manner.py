@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from tests.conversation.story import Rule, Step, after, row, says
+from tests.conversation.story import On, Rule, Step, after, row, says
 from tests.conversation.tables.scenery import EMAIL, ENGLISH, GROUP, LAMPS, MENTION, ROAD, SMS, TELEGRAM, WASTE
 
 ONE: list[Step] = [ROAD, after(days=2)]
-PRIVATELY = "the state goes to nobody in private yet"
 
 # fmt: off
 PUBLIC = (
-    row("the state of their own case", MENTION, ONE, "STATUS {case1}", "status", Rule.STATUS, None, ("status_public", "status case1 privately"), differs=PRIVATELY),
-    row("the state of their own case", GROUP, ONE, "STATUS {case1}", "status", Rule.STATUS, None, ("status_public", "status case1 privately"), differs=PRIVATELY),
-    row("the state of the latest case", MENTION, ONE, "status", "status", Rule.STATUS, None, ("status_public", "status case1 privately"), differs=PRIVATELY),
+    row("the state of their own case", MENTION, ONE, "STATUS {case1}", "status", Rule.STATUS, None, ("status_public", "status case1 privately"), in_all=3),
+    row("the state of their own case", GROUP, ONE, "STATUS {case1}", "status", Rule.STATUS, None, ("status_public", "status case1 privately")),
+    row("the state of the latest case", MENTION, ONE, "status", "status", Rule.STATUS, None, ("status_public", "status case1 privately")),
+    row("the state of the latest case, opened in private", GROUP, [says(ROAD, on=On.TELEGRAM), after(days=1)], "/status@lapor1708bot", "status", Rule.STATUS, None, ("status_public", "status case1 privately")),
+    row("the state of the case whose thread it is", MENTION, [ROAD, WASTE, after(days=1)], says("status?", answers=("reply 1", "message 1")), "status", Rule.STATUS, None, ("status_public", "status case1 privately")),
+    row("the state, in a stranger's thread: of their own latest", MENTION, [says(WASTE, by="a neighbour"), ROAD, after(days=1)], says("STATUS", answers=("reply 1", "message 1")), "status", Rule.STATUS, None, ("status_public", "status case2 privately")),
+    row("the state of a stranger's case and their own", MENTION, [says(WASTE, by="a neighbour"), ROAD, after(days=1)], "STATUS {case1} {case2}", "status", Rule.STATUS, None, ("status_public", "status case2 privately")),
+    row("the state, asked by a group that writes as itself", GROUP, [says(ROAD, robot="as the group"), after(days=1)], says("STATUS {case1}", robot="as the group"), "status", Rule.STATUS, None, "status_public"),
     row("the state of a stranger's case", MENTION, ONE, says("STATUS {case1}", by="a stranger"), "status", Rule.STATUS, None, "status_public"),
     row("the state of a stranger's case", GROUP, ONE, says("/status@lapor1708bot {case1}", by="a stranger"), "status", Rule.STATUS, None, "status_public"),
     row("the state of a case that is not there", MENTION, ONE, "STATUS {free}", "status", Rule.STATUS, None, "status_public"),
@@ -72,6 +76,6 @@ MAIL = (
     row("STATUS under the subject of our answer", EMAIL, [ROAD, WASTE, after(days=1)], says("status?", subject="Re: Jalan rusak [{case1:shown}]", answers="reply 1"), "status", Rule.STATUS, None, "status case1"),
     row("BERHENTI under the subject of our answer", EMAIL, ONE, says("BERHENTI", subject="Re: Jalan rusak [{case1:shown}]", answers="reply 1"), "stop", Rule.STOP, None, "stopped"),
     row("our answer's subject on a stranger's mail", EMAIL, ONE, says(LAMPS, by="a colleague", subject="Fwd: Re: Jalan rusak [{case1:shown}]"), "follow_up", Rule.COMPLAINT, "new", "acknowledgement"),
-    row("thanks below quoted words", EMAIL, ONE, says("Terima kasih\n\nPada Sen, 23 Nov 2026 pukul 09.00 LAPOR <lapor@gateway.example.go.id> menulis:\n> Laporan Anda diterima. Nomor: {case1:shown}.", answers="reply 1"), "empty", Rule.EMPTY, None, "help"),
+    row("thanks below quoted words", EMAIL, ONE, says("Terima kasih\n\nPada Sen, 23 Nov 2026 pukul 09.00 LAPOR <lapor@gateway.example.go.id> menulis:\n> Laporan Anda diterima. Nomor: {case1:shown}.", answers="reply 1"), "empty", Rule.EMPTY, None, None),
 )
 # fmt: on

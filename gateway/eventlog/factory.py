@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.settings import Log, Settings
 from gateway.eventlog.base import EventLog
 from gateway.eventlog.sqlite import SqliteLog
+
+if TYPE_CHECKING:
+    from gateway.eventlog.kafka_cluster import Cluster
 
 
 def make_log(settings: Settings) -> EventLog:
@@ -24,20 +27,27 @@ def make_log(settings: Settings) -> EventLog:
 def _kafka(settings: Settings) -> EventLog:
     # Imported only where it is used: the embedded gateway starts faster and smaller without aiokafka.
     from gateway.eventlog.kafka import KafkaLog
-    from gateway.eventlog.kafka_cluster import Cluster, Topic
+    from gateway.eventlog.kafka_cluster import Topic
     from gateway.eventlog.spool import SpooledLog
 
     log = settings.log
     topic = Topic(partitions=log.partitions, retention_seconds=log.retention)
     names: dict[str, str] = settings.topics.model_dump()
     kafka = KafkaLog(
-        Cluster(log.bootstrap_servers, log.client_id, security=_security(log)),
+        cluster_of(log),
         dict.fromkeys(names.values(), topic),
         append_timeout=log.append_timeout,
         replication_factor=log.replication_factor,
         instance_id=log.instance_id,
     )
     return SpooledLog(kafka, log.path, max_bytes=log.spool_max_bytes)
+
+
+def cluster_of(log: Log) -> Cluster:
+    """Where the brokers are. Raises :class:`OSError` where the certificate authority file cannot be read."""
+    from gateway.eventlog.kafka_cluster import Cluster
+
+    return Cluster(log.bootstrap_servers, log.client_id, security=_security(log))
 
 
 def _security(log: Log) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from gateway.eventlog.base import LogUnavailable, Record, RecordRefused
 from gateway.eventlog.kafka_cluster import Cluster
+from gateway.seams import Seam, reached
 
 log = structlog.get_logger(__name__)
 
@@ -153,6 +154,7 @@ class Link:
     async def _send(self, lane: Lane) -> None:
         try:
             batch = self._fill(lane)
+            reached(Seam.BEFORE_LOG_WRITE)
             async with asyncio.timeout(self._timeout):
                 await (await self._producer.send_batch(batch, lane.topic, partition=lane.partition))
         except TimeoutError:
@@ -168,6 +170,7 @@ class Link:
             log.exception("log.kafka.send_failed", topic=lane.topic, partition=lane.partition)
             self._break(type(error).__name__)
         else:
+            reached(Seam.AFTER_LOG_WRITE)
             self.confirmed_at = self._loop.time()
             confirmed, lane.under_way = lane.under_way, []
             for _, append in confirmed:

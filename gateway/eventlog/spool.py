@@ -33,6 +33,7 @@ import structlog
 from gateway.eventlog.base import Consumer, LogFull, LogUnavailable, Record, RecordRefused, Taken
 from gateway.eventlog.kafka import KafkaLog
 from gateway.eventlog.spool_file import Spool, take_free, take_orphans, unwrap
+from gateway.seams import Seam, reached
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +95,11 @@ class SpooledLog:
         return sum(spool.depth for spool in self._spools())
 
     @property
+    def bytes(self) -> int:
+        """Their size."""
+        return sum(spool.bytes for spool in self._spools())
+
+    @property
     def oldest(self) -> float | None:
         """When the oldest of them was spooled (Unix seconds); ``None`` where none waits."""
         return min((spool.oldest for spool in self._spools() if spool.oldest is not None), default=None)
@@ -147,6 +153,7 @@ class SpooledLog:
             _, written = await self._turn(turn)
         try:
             await written
+            reached(Seam.SPOOLED)
         finally:
             self._writing -= 1
             self._settled()
@@ -305,8 +312,10 @@ class SpooledLog:
     async def _empty_one(self, spool: Spool) -> None:
         while head := await spool.head(self._at_once):
             records = [unwrap(one) for one in head]
+            reached(Seam.BEFORE_SPOOL_DRAIN)
             try:
                 await self._kafka.append([record for record in records if record is not None])
+                reached(Seam.AFTER_SPOOL_DRAIN)
             except RecordRefused as error:
                 if len(head) > 1:
                     self._at_once = 1
@@ -316,6 +325,7 @@ class SpooledLog:
                 if record is None:
                     await self._put_aside(spool, one, "it does not tell its topic")
             await spool.delivered(len(head))
+            reached(Seam.AFTER_SPOOL_REMOVAL)
             self._at_once = min(self._at_once * 2, MOST_AT_ONCE)
 
     async def _put_aside(self, spool: Spool, one: Taken, reason: str) -> None:

@@ -24,6 +24,7 @@ import msgspec
 import structlog
 
 from gateway.eventlog.base import LogFull, LogUnavailable, Record
+from gateway.seams import Seam, reached
 
 log = structlog.get_logger(__name__)
 
@@ -151,7 +152,12 @@ class Writer:
 
     def _take(self, jobs: list[Job]) -> None:
         with self._failing(jobs):
+            records = any(job.records for job in jobs)
+            if records:
+                reached(Seam.BEFORE_LOG_WRITE)
             self._transact(_statements(jobs))
+            if records:
+                reached(Seam.AFTER_LOG_WRITE)
             self._call_back(jobs, None)
 
     def _look_after(self) -> None:

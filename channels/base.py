@@ -222,6 +222,9 @@ class Capability(enum.StrEnum):
     PRIVATE_CONVERSATION = "private_conversation"  # rule 12 of the dispatcher holds
 
 
+NOTHING_TO_ASK = "nothing to ask: this provider offers no check of credentials"
+
+
 class Limits(msgspec.Struct, frozen=True):
     """Bounds of a type: ``max_body`` of one inbound request in bytes, ``max_per_second`` outbound (``None``: none)."""
 
@@ -372,14 +375,16 @@ class Channel(abc.ABC):
 
         Raises :class:`~channels.errors.Misconfigured` or :class:`~channels.errors.RetryLater`.
         """
-        return "nothing to ask: this provider offers no check of credentials"
+        return NOTHING_TO_ASK
 
 
 class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A channel type, as its folder declares it.
 
     ``settings`` is the pydantic model of an instance, ``channel`` makes one, ``secret_fields`` names the settings
-    that are never shown. ``standin`` names the class in the folder's ``standin.py``, imported only when asked for.
+    that are never shown. ``probe_every`` is the least number of seconds between two calls of :meth:`Channel.probe` by
+    the running program, for a provider that counts or charges them. ``standin`` names the class in the folder's
+    ``standin.py``, imported only when asked for.
     """
 
     type: str
@@ -389,6 +394,7 @@ class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     capabilities: frozenset[Capability] = frozenset()
     secret_fields: frozenset[str] = frozenset()
+    probe_every: float = 0.0
 
     def make(self, name: str, settings: Any, host: Host) -> Channel:
         """One instance of this type."""

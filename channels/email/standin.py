@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import smtplib
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from types import TracebackType
@@ -21,7 +22,7 @@ from pydantic import SecretStr
 from channels.email.settings import EmailSettings, Server, endpoint
 from channels.email.standins.imapd import ImapServer
 from channels.email.standins.smtpd import SmtpServer, StandInMail
-from channels.standin import Fault, StandInServer
+from channels.standin import Draft, Fault, Shown, StandInServer, Trouble, Written
 
 __all__ = ["Fault", "Posted", "StandIn", "StandInMail"]
 
@@ -40,6 +41,7 @@ class StandIn(StandInServer[StandInMail]):
     """
 
     citizen = "warga@example.org"
+    face = "mailbox"
 
     def __init__(self, *accounts: EmailSettings, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__()
@@ -51,6 +53,7 @@ class StandIn(StandInServer[StandInMail]):
         self._smtp = SmtpServer(self._knows_sender, self._fault, self._keep, self._closing, open=not users)
         self._bind = (host, port)
         self._ports = (0, 0)
+        self._knows_nobody = False
 
     async def __aenter__(self) -> StandIn:
         host, port = self._bind
@@ -97,16 +100,48 @@ class StandIn(StandInServer[StandInMail]):
             return Posted(200)
         return Posted(await asyncio.to_thread(_deliver, account, from_, mail))
 
+    async def write(self, webhook_url: str, draft: Draft) -> Written:
+        """Write a mail, or answer one of ``sent`` by its Message-ID."""
+        account = self.accounts[0]
+        answered = next((mail for mail in self.sent if mail.message_id == draft.reply_to), None)
+        mail = written(draft.sender, account.address, draft.text, draft.subject, answered)
+        identifier = str(message_from_bytes(mail, policy=policy.default)["Message-ID"])
+        posted = await self.text(webhook_url, draft.sender, draft.text, raw=mail)
+        return Written(identifier, posted.status)
+
+    def shown(self, message: StandInMail) -> Shown:
+        """A mail, named by its Message-ID."""
+        return Shown(
+            id=message.message_id,
+            to=message.to,
+            text=message.text,
+            subject=message.subject,
+            reply_to=message.headers.get("in-reply-to", ""),
+        )
+
+    async def order(self, trouble: Trouble | None) -> None:
+        """Every connection breaks, so that what waits for news hears of it; refused credentials are a login's."""
+        await super().order(trouble)
+        self._knows_nobody = trouble == "credentials"
+        if self._knows_nobody:
+            self.fault = None
+        self._smtp.disconnect()
+        await self.imap.disconnect()
+
     def _secret(self, scheme: str, server: Server, port: int) -> SecretStr:
         user = f"{quote(server.username, safe='')}:{quote(server.password, safe='')}@" if server.username else ""
         return SecretStr(f"{scheme}://{user}{self._bind[0]}:{port}")
 
     def _knows_reader(self, username: str, password: str) -> bool:
+        if self._knows_nobody:
+            return False
         return not self.accounts or (username, password) in [
             (one.imap.username, one.imap.password) for one in self.accounts if one.imap is not None
         ]
 
     def _knows_sender(self, username: str, password: str) -> bool:
+        if self._knows_nobody:
+            return False
         return not self.accounts or (username, password) in [
             (one.smtp.username, one.smtp.password) for one in self.accounts
         ]

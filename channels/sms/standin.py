@@ -21,7 +21,7 @@ from channels.sms.outbound import Call
 from channels.sms.settings import DialectName, SmsSettings
 from channels.sms.standins import DIALECTS, load
 from channels.sms.standins.base import CitizenText, Provider, Received, Reply, StandInMessage
-from channels.standin import Fault, StandInServer
+from channels.standin import Draft, Fault, StandInServer, Written
 
 __all__ = ["Fault", "StandIn", "StandInMessage"]
 
@@ -107,6 +107,10 @@ class StandIn(StandInServer[StandInMessage]):
             raise ValueError(f"nothing comes in from {account.dialect}")
         return response
 
+    async def write(self, webhook_url: str, draft: Draft) -> Written:
+        """Text the gateway; however often the provider has to hand it over, it is one message."""
+        return Written(draft.id, (await self.text(webhook_url, draft.sender, draft.text, id=draft.id)).status)
+
     async def report(
         self, message: StandInMessage, outcome: ReceiptOutcome = "delivered", *, settings: SmsSettings | None = None
     ) -> HttpResponse:
@@ -115,7 +119,7 @@ class StandIn(StandInServer[StandInMessage]):
         return await self._call(self._providers[message.dialect].reported(account, message, outcome))
 
     async def _call(self, call: Call) -> HttpResponse:
-        return await self._http.request(call.method, call.url, **call.options())
+        return await self._insist(lambda: self._http.request(call.method, call.url, **call.options()))
 
     def _prober(self, provider: Provider) -> Handler:
         async def probed(request: web.Request) -> web.Response:

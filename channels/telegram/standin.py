@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from channels.standin import Fault
+from channels.standin import Button as ShownButton
+from channels.standin import Draft, Fault, Shown, Trouble, Written
 from channels.telegram.standins import shapes
 from channels.telegram.standins.server import USERNAME, Call, Server, StandInMessage
 from channels.telegram.standins.shapes import Json
@@ -42,6 +43,38 @@ class StandIn(Server):
     async def text(self, webhook_url: str, from_: str, text: str, **more: Any) -> Posted:
         """Write to the bot as a citizen; ``more`` as :meth:`say` takes it."""
         return await self.say(webhook_url, from_, **shapes.worded("text", text), **more)
+
+    async def write(self, webhook_url: str, draft: Draft) -> Written:
+        """Send a text or a photo, in answer to a message where one is named, or press a button below it."""
+        answered = int(draft.reply_to) if draft.reply_to.isdecimal() else 0
+        if draft.press:
+            below = next((one for one in self.sent if (one.to, one.id) == (draft.sender, answered)), None)
+            if below is None:
+                raise ValueError("there is no such message with buttons")
+            posted = await self.press(webhook_url, below, draft.press)
+            query = posted.update["callback_query"]
+            return Written(f"{query['message']['chat']['id']}:press:{query['id']}", posted.status)
+        if draft.photo:
+            posted = await self.photo(webhook_url, draft.sender, draft.text, data=draft.photo, reply_to=answered)
+        else:
+            posted = await self.text(webhook_url, draft.sender, draft.text, reply_to=answered)
+        return Written(f"{posted.message['chat']['id']}:{posted.message['message_id']}", posted.status)
+
+    def shown(self, message: StandInMessage) -> Shown:
+        """A message of the bot's with its buttons. Ids are those of messages in the citizen's chat."""
+        return Shown(
+            id=str(message.id),
+            to=message.to,
+            text=message.text,
+            reply_to=str(message.reply_to or ""),
+            buttons=tuple(ShownButton(one["text"], one["callback_data"]) for row in message.keyboard for one in row),
+        )
+
+    async def order(self, trouble: Trouble | None) -> None:
+        """It concerns the bot's calls and its asking for updates; a call that waits for news ends."""
+        await super().order(trouble)
+        self.poll_fault = self.fault
+        self.world.queue.nudge()
 
     async def photo(
         self, webhook_url: str, from_: str, caption: str = "", *, data: bytes = b"photo", **more: Any
@@ -127,7 +160,7 @@ class StandIn(Server):
         own = account.webhook_secret.get_secret_value() if account.webhook_secret else ""
         secret = world.webhook.get("secret_token", own)
         headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
-        answer = await self.http.request("POST", webhook_url, json=update, headers=headers)
+        answer = await self._insist(lambda: self.http.request("POST", webhook_url, json=update, headers=headers))
         return Posted(answer.status, update)
 
     def _person(self, from_: str) -> Json:

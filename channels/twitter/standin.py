@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -19,7 +20,7 @@ from aiohttp import web
 
 from channels.http import HttpClient
 from channels.signing import hmac_base64
-from channels.standin import Fault, StandInServer
+from channels.standin import Draft, Fault, Shown, StandInServer, Written
 from channels.twitter.settings import TwitterSettings, secret
 from channels.twitter.standins.door import Door
 from channels.twitter.standins.platform import Platform, Post, User
@@ -54,6 +55,8 @@ class StandIn(StandInServer[StandInMessage]):
     """
 
     citizen = "warga_melapor"
+    face = "timeline"
+    crowd_seconds = 15.0
 
     def __init__(self, *accounts: TwitterSettings, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__()
@@ -129,6 +132,30 @@ class StandIn(StandInServer[StandInMessage]):
         post = self.platform.post(citizen, text, at=at, media=tuple(media or ()))
         return await self._posted(webhook_url, "post.mention.create", post)
 
+    async def write(self, webhook_url: str, draft: Draft) -> Written:
+        """Post, answer a post or write a direct message."""
+        if draft.reply_to and not draft.private:
+            if draft.reply_to not in self.platform.posts:
+                raise ValueError("there is no such post")
+            posted = await self.reply(webhook_url, draft.sender, draft.reply_to, draft.text)
+        else:
+            posted = await self.text(webhook_url, draft.sender, draft.text, private=draft.private)
+        return Written(posted.id, posted.status)
+
+    def shown(self, message: StandInMessage) -> Shown:
+        """A post or a direct message."""
+        return Shown(
+            id=message.id,
+            to=message.to,
+            text=message.text,
+            private=message.private,
+            reply_to=message.in_reply_to,
+        )
+
+    def person(self, number: int) -> str:
+        """A handle has 15 characters at most."""
+        return f"warga_{number}" if number else self.citizen
+
     async def reply(self, webhook_url: str, from_: str, to: str, text: str, *, at: datetime | None = None) -> Posted:
         """Answer a post, by its id; X puts the handles of those who are answered in front."""
         author = self.platform.users[self.platform.posts[to].author]
@@ -178,7 +205,15 @@ class StandIn(StandInServer[StandInMessage]):
         body = json.dumps({"data": event | ({"includes": includes} if includes else {})}).encode()
         signature = f"sha256={hmac_base64(secret(self.account.consumer_secret), body)}"
         headers = {"Content-Type": "application/json", "x-twitter-webhooks-signature": signature}
-        return (await self._http.request("POST", webhook_url, data=body, headers=headers)).status
+        return (await self._insist(lambda: self._http.request("POST", webhook_url, data=body, headers=headers))).status
+
+    async def _fail(self, fault: Fault, request: web.Request) -> web.Response:
+        """As X fails: a 429 tells when the window ends in a header of X's own."""
+        answer = await super()._fail(fault, request)
+        if fault.status == 429 and fault.retry_after is not None:
+            ends = {"limit": 0, "remaining": 0, "reset": int(time.time() + fault.retry_after) + 1}
+            answer.headers.update({f"x-rate-limit-{name}": str(value) for name, value in ends.items()})
+        return answer
 
     # What the gateway asks.
 

@@ -1,117 +1,95 @@
-"""The page at ``/sandbox``: every channel as its citizens see it, and what comes back, live by server-sent events."""
+"""The page at ``/sandbox``: every channel as its citizens see it, in Indonesian or English, and its files."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
-import msgspec
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from channels.errors import ChannelError
+from channels.standin import TROUBLES
+from config.settings import Settings
 from gateway.answers import problem
-from gateway.sandbox.conversation import Conversation, Line
-from gateway.sandbox.players import Player
+from gateway.sandbox.guard import Guard
+from gateway.sandbox.stage import Stage
 
-KEEPALIVE_SECONDS = 15.0
-LONGEST_TEXT = 2000
+LANGUAGES = ("id", "en")
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; "
-    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
 }
+MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 class Page:
-    """The sandbox's routes over its players (one a channel) and their conversation."""
+    """The page and its files."""
 
-    def __init__(self, players: Mapping[str, Player], conversation: Conversation, *, zone: str) -> None:
-        self._players = players
-        self._conversation = conversation
-        self._zone = zone
-        self._stopping = asyncio.Event()
-        self.webhook_url: Callable[[str], str] = str
-        folder = str(resources.files("gateway.sandbox"))
-        environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    def __init__(self, stage: Stage, guard: Guard, settings: Settings) -> None:
+        self._stage = stage
+        self._guard = guard
+        self._zone = settings.timezone
+        folder = resources.files("gateway.sandbox")
+        environment = Environment(
+            loader=FileSystemLoader(str(folder / "templates")),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
         self._template = environment.get_template("page.html")
-        self._script = resources.files("gateway.sandbox").joinpath("page.js").read_bytes()
+        self._words = {language: _words(language) for language in LANGUAGES}
+        self._files = {
+            file.name: file.read_bytes()
+            for file in (folder / "static").iterdir()
+            if file.name.rpartition(".")[2] in MEDIA_TYPES
+        }
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
-        app.router.add_get("/", self._root)
-        app.router.add_get("/sandbox", self._show)
-        app.router.add_get("/sandbox/page.js", self._serve_script)
-        app.router.add_get("/sandbox/lines", self._lines)
-        app.router.add_post("/sandbox/texts", self._text)
-        app.on_shutdown.append(self._leave)
-
-    async def _leave(self, _app: web.Application) -> None:
-        self._stopping.set()
+        here = self._guard.here
+        app.router.add_get("/", here(self._root))
+        app.router.add_get("/sandbox", here(self._show))
+        app.router.add_get("/sandbox/static/{name}", here(self._file))
+        app.router.add_get("/sandbox/photos/{name}", here(self._photo))
 
     async def _root(self, _request: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": "/sandbox"})
 
-    async def _show(self, _request: web.Request) -> web.Response:
+    async def _show(self, request: web.Request) -> web.Response:
+        language = request.query.get("lang", LANGUAGES[0])
+        words = self._words[language if language in LANGUAGES else LANGUAGES[0]]
         html = self._template.render(
-            channels=list(self._players.values()),
+            words=words,
+            language=words["language"],
+            players=list(self._stage.players.values()),
+            citizens=self._stage.status().citizens,
+            troubles=tuple(TROUBLES),
             zone=self._zone,
+            token=self._guard.token,
         )
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
-    async def _serve_script(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._script, content_type="text/javascript", headers=HEADERS)
+    async def _file(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self._files:
+            return problem(404, "not_found", "there is no such file")
+        kind = MEDIA_TYPES[name.rpartition(".")[2]]
+        return web.Response(body=self._files[name], content_type=kind, charset="utf-8", headers=HEADERS)
 
-    async def _text(self, request: web.Request) -> web.Response:
-        """A citizen's text from the page: a form or JSON with ``channel``, ``from`` and ``text``."""
-        fields = await request.post()
-        name = str(fields.get("channel", ""))
-        player = self._players.get(name)
-        if player is None:
-            return problem(404, "unknown_channel", "the sandbox plays no channel of this name")
-        sender, text = str(fields.get("from", "")).strip(), str(fields.get("text", ""))
-        if not sender:
-            return problem(400, "no_sender", "say who the message comes from")
-        if len(text) > LONGEST_TEXT:
-            return problem(413, "too_large", f"a text has at most {LONGEST_TEXT} characters here")
-        await self._conversation.add(name, "citizen", sender, text)
-        try:
-            status = await player.text(self.webhook_url(name), sender, text)
-        except ValueError as error:
-            return problem(400, "bad_sender", str(error))
-        except ChannelError as error:
-            return problem(502, error.reason, str(error))
-        return web.json_response({"status": status})
+    async def _photo(self, request: web.Request) -> web.Response:
+        found = self._stage.photos.get(request.match_info["name"])
+        if found is None:
+            return problem(404, "not_found", "there is no such photo")
+        data, kind = found
+        return web.Response(body=data, content_type=kind, headers=HEADERS)
 
-    async def _lines(self, request: web.Request) -> web.StreamResponse:
-        """Every line, those kept first, then as they come."""
-        response = web.StreamResponse(
-            headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
-        await response.prepare(request)
-        last = request.headers.get("Last-Event-ID", "0")
-        number = int(last) if last.isdecimal() and len(last) < 12 else 0
-        with contextlib.suppress(ConnectionResetError):
-            while not self._stopping.is_set():
-                lines = await self._next(number)
-                if not lines:
-                    await response.write(b": still here\n\n")
-                for line in lines:
-                    number = line.number
-                    await response.write(b"id: %d\ndata: %s\n\n" % (number, msgspec.json.encode(line)))
-        return response
 
-    async def _next(self, number: int) -> list[Line]:
-        """The next lines, or none when it is time for a sign of life or to leave."""
-        coming = asyncio.ensure_future(self._conversation.wait(number, KEEPALIVE_SECONDS))
-        leaving = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            return coming.result() if coming.done() else []
-        finally:
-            leaving.cancel()
-            coming.cancel()
-            await asyncio.gather(coming, leaving, return_exceptions=True)
+def _words(language: str) -> Mapping[str, Any]:
+    text = (resources.files("gateway.sandbox") / "words" / f"{language}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

@@ -7,34 +7,51 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from channels.standin import Heard, StandInServer
+from channels.standin import Draft, Heard, Shown, StandInServer, Trouble, Written
 from gateway.channelset import ChannelConfig
-from gateway.sandbox.conversation import Conversation
 
 
 class Player:
-    """Plays the provider of one channel: passes citizens' texts on, and shows what the gateway sends."""
+    """Plays the provider of one channel: passes citizens' messages on, shows what the gateway sends, makes trouble."""
 
     def __init__(self, config: ChannelConfig, standin: StandInServer[Heard]) -> None:
         self.name = config.name
+        self.type = config.spec.type
         self.title = config.spec.title
+        self.face = standin.face
         self.address = standin.address
-        self.citizen = standin.citizen
+        self.person = standin.person
+        self.crowd_seconds = standin.crowd_seconds
+        self.trouble: Trouble | None = None
         self._standin = standin
 
-    async def text(self, webhook_url: str, sender: str, text: str) -> int:
-        """Send one text as a citizen; returns the status with which the gateway answered its provider."""
-        response = await self._standin.text(webhook_url, sender, text)
-        return int(response.status)
+    async def write(self, webhook_url: str, draft: Draft) -> Written:
+        """Hand a citizen's message to the gateway, again and again where it answers with a 5xx.
 
-    async def watch(self, conversation: Conversation, told: Callable[[str, str, str], None]) -> None:
-        """Put every reply that the gateway sends into the conversation, and tell it."""
+        Raises :class:`ValueError` for a sender or a message that is not there, and
+        :class:`~channels.errors.ChannelError` or :class:`OSError` where the gateway does not answer.
+        """
+        return await self._standin.write(webhook_url, draft)
+
+    def on_refusal(self, told: Callable[[int], None]) -> None:
+        """Tell the status of each answer of the gateway that the provider does not leave at that."""
+        self._standin.on_refusal = told
+
+    async def order(self, trouble: Trouble | None) -> None:
+        """Have something go wrong at the provider, or, with ``None``, all go well."""
+        await self._standin.order(trouble)
+        self.trouble = trouble
+
+    async def watch(self, told: Callable[[str, Shown], None]) -> None:
+        """Tell everything that the gateway sends, with who it is from, for ever."""
         seen = 0
         while True:
-            sent = await self._standin.wait_for(partial(_more_than, seen), timeout=3600.0)
+            try:
+                sent = await self._standin.wait_for(partial(_more_than, seen), timeout=3600.0)
+            except TimeoutError:
+                continue
             for message in sent[seen:]:
-                await conversation.add(self.name, "gateway", message.to, message.text)
-                told(message.sender, message.to, message.text)
+                told(message.sender, self._standin.shown(message))
             seen = len(sent)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from urllib.parse import quote
 
+from aiohttp import web
 from rich.console import Console
 from rich.markup import escape
 
@@ -15,11 +17,18 @@ from channels.redaction import mask_phone
 from config.settings import Settings
 from gateway.app import Gateway, Role
 from gateway.channelset import ChannelConfig
-from gateway.sandbox.conversation import Conversation
+from gateway.console.accounts import SANDBOX_OPERATOR, ensure_sandbox_operator
+from gateway.sandbox.controls import Controls
+from gateway.sandbox.guard import Guard
 from gateway.sandbox.page import Page
 from gateway.sandbox.players import Player, standin_of
+from gateway.sandbox.stage import Stage
+from gateway.store.engine import StoreUnavailable
 
 EXAMPLE = {"from": "+6281234567890", "text": "Lampu jalan di Jalan Merdeka mati sejak Senin"}
+
+Told = Callable[[str, str, str], None]
+"""Called with each reply to a citizen who is not of the crowd: sender, recipient, text."""
 
 
 async def run_with_sandbox(
@@ -30,7 +39,31 @@ async def run_with_sandbox(
     Raises like :meth:`gateway.app.Gateway.run`.
     """
     out = Console(highlight=False, soft_wrap=True)
-    conversation = Conversation()
+    async with sandboxed(settings, channels, role=role, port=port, told=_teller(out)) as gateway:
+        greeting: asyncio.Task[None] | None = None
+
+        def greet() -> None:
+            nonlocal greeting
+            greeting = asyncio.create_task(_greet(out, gateway, channels), name="greet")
+
+        try:
+            await gateway.run(greet)
+        finally:
+            if greeting is not None:
+                greeting.cancel()
+                await asyncio.gather(greeting, return_exceptions=True)
+
+
+@asynccontextmanager
+async def sandboxed(
+    settings: Settings,
+    channels: Mapping[str, ChannelConfig],
+    *,
+    role: Role = "all",
+    port: int | None = None,
+    told: Told = lambda *_: None,
+) -> AsyncIterator[Gateway]:
+    """A gateway that has not been run yet, every channel pointed at its stand-in, with the sandbox's routes."""
     async with contextlib.AsyncExitStack() as stack:
         players: dict[str, Player] = {}
         played: dict[str, ChannelConfig] = {}
@@ -39,26 +72,30 @@ async def run_with_sandbox(
             pointed = config.settings.model_copy(update=standin.overrides(config.settings))
             played[name] = replace(config, settings=pointed)
             players[name] = Player(config, standin)
-        page = Page(players, conversation, zone=settings.timezone)
-        gateway = Gateway(settings, played, role=role, port=port, extend=page.add_to)
-        page.webhook_url = gateway.webhook_url
-        watchers = [asyncio.create_task(p.watch(conversation, _teller(out)), name="sandbox") for p in players.values()]
+
+        def extend(app: web.Application) -> None:
+            for routes in (page, controls):
+                routes.add_to(app)
+
+        gateway = Gateway(settings, played, role=role, port=port, extend=extend)
+        guard = Guard()
+        stage = Stage(gateway, players, token=guard.token, told=told)
+        page, controls = Page(stage, guard, settings), Controls(stage, guard)
+        stage.open()
         try:
-            await gateway.run(lambda: _greet(out, gateway, channels))
+            yield gateway
         finally:
-            for watcher in watchers:
-                watcher.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
+            await stage.close()
 
 
-def _teller(out: Console) -> Callable[[str, str, str], None]:
+def _teller(out: Console) -> Told:
     def tell(sender: str, to: str, text: str) -> None:
         out.print(f"[bold]sandbox[/]  {escape(sender)} → {mask_phone(to)}:  {escape(text)}")
 
     return tell
 
 
-def _greet(out: Console, gateway: Gateway, channels: Mapping[str, ChannelConfig]) -> None:
+async def _greet(out: Console, gateway: Gateway, channels: Mapping[str, ChannelConfig]) -> None:
     """What a newcomer does next."""
     base = gateway.base_url
     out.print(f"\nThe gateway runs, with its providers played on this machine. Open  [bold]{base}/sandbox[/]")
@@ -69,3 +106,11 @@ def _greet(out: Console, gateway: Gateway, channels: Mapping[str, ChannelConfig]
         out.print("or be a citizen who texts 1708, in another terminal:\n")
         out.print(f"  curl {pairs} {base}/webhooks/{quote(config.name)}\n", markup=False)
     out.print("The reply appears here, with its tracking number. Ctrl-C stops.\n")
+    try:
+        password = await ensure_sandbox_operator(gateway.store)
+    except StoreUnavailable:
+        out.print(f"The operators' pages at {base}/ops wait for the store.\n")
+        return
+    out.print(
+        f"Operators watch it at  [bold]{base}/ops[/]  as [bold]{SANDBOX_OPERATOR}[/], password [bold]{password}[/]\n"
+    )

@@ -192,7 +192,8 @@ class Conversation:
             await asyncio.sleep(fault.delay)
             return True
         if fault.kind == "status":
-            await self._say(f"{tag} NO [UNAVAILABLE] a fault of the stand-in")
+            code = "LIMIT" if fault.status == 429 else "UNAVAILABLE"
+            await self._say(f"{tag} NO [{code}] a fault of the stand-in")
             return False
         if fault.kind == "hang":
             await self._server.hang()

@@ -89,11 +89,15 @@ class SmtpServer:
         if self._server is not None:
             self._server.close()
             gone = [one.gone for one in self._talking]
-            for one in tuple(self._talking):
-                one.cut()
+            self.disconnect()
             if gone:
                 await asyncio.wait(gone)
             await self._server.wait_closed()
+
+    def disconnect(self) -> None:
+        """Break every connection there is."""
+        for one in tuple(self._talking):
+            one.cut()
 
     def began(self, one: Conversation) -> None:
         """A connection is there."""
@@ -131,7 +135,7 @@ class SmtpServer:
         if fault is None or fault.kind == "slow":
             return "250 2.0.0 Taken"
         if fault.kind == "status":
-            return "451 4.3.0 a fault of the stand-in"
+            return "421 4.7.0 too many mails" if fault.status == 429 else "451 4.3.0 a fault of the stand-in"
         if fault.kind == "hang":
             await self._closing.wait()
         server.cut()

@@ -24,6 +24,7 @@ class Queue:
         self.kinds = DEFAULT_KINDS
         self._next = 700_000_001
         self._news = asyncio.Event()
+        self._nudged = False
         self._asker: asyncio.Event | None = None
 
     @property
@@ -69,13 +70,20 @@ class Queue:
             if self._asker is ousted:
                 self._asker = None
 
+    def nudge(self) -> None:
+        """Answer the call that waits, if any, with what there is."""
+        if self._asker is not None:
+            self._nudged = True
+            self._news.set()
+
     def close(self) -> None:
         """End the call that waits, if any."""
         if self._asker is not None:
             self._asker.set()
 
     async def _until_news(self, ousted: asyncio.Event) -> None:
-        while not self.waiting and not ousted.is_set():
+        self._nudged = False
+        while not (self.waiting or self._nudged or ousted.is_set()):
             self._news.clear()
             waits = {asyncio.ensure_future(event.wait()) for event in (self._news, ousted)}
             try:

@@ -56,6 +56,7 @@ class Server(StandInServer[StandInMessage]):
     """
 
     citizen = "500001"
+    face = "chat"
 
     def __init__(self, *accounts: TelegramSettings, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__()

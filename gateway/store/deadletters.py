@@ -33,7 +33,7 @@ async def listing(store: Store, *, limit: int = 50, waiting_only: bool = True) -
     columns = [c for c in dead_letters.c if c.name != "raw"]
     query = select(*columns).order_by(dead_letters.c.at.desc()).limit(limit)
     if waiting_only:
-        query = query.where(dead_letters.c.replayed_at.is_(None))
+        query = query.where(dead_letters.c.replayed_at.is_(None), dead_letters.c.discarded_at.is_(None))
     async with store.read() as connection:
         return (await connection.execute(query)).all()
 
@@ -49,6 +49,20 @@ async def settle(connection: AsyncConnection, identifier: str, *, at: float, out
     """Write down that a letter was replayed, and what came of it."""
     statement = update(dead_letters).where(dead_letters.c.id == identifier).values(replayed_at=at, outcome=outcome)
     await connection.execute(statement)
+
+
+async def discard(connection: AsyncConnection, identifier: str, *, at: float, reason: str) -> bool:
+    """Decide that nothing is to be done about a letter; false where it waits no longer, or never did."""
+    statement = (
+        update(dead_letters)
+        .where(
+            dead_letters.c.id == identifier,
+            dead_letters.c.replayed_at.is_(None),
+            dead_letters.c.discarded_at.is_(None),
+        )
+        .values(discarded_at=at, outcome=reason)
+    )
+    return bool((await connection.execute(statement)).rowcount)
 
 
 def _row(letter: DeadLetter) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from gateway.store.engine import Store
 
 log = structlog.get_logger(__name__)
 
-HEAD = "0004"
+HEAD = "0005"
 """The revision this program needs; a test holds it equal to the newest migration."""
 
 _LOCK = 0x1A902

@@ -276,6 +276,15 @@ dead_letters = Table(
     Column("discarded_at", Double),
     Column("outcome", Text, nullable=False, server_default=""),
     Index(None, "at"),
+    Index(
+        "ix_dead_letters_waiting",
+        "stage",
+        "reason",
+        "at",
+        "channel",
+        postgresql_where=text("replayed_at IS NULL AND discarded_at IS NULL"),
+        sqlite_where=text("replayed_at IS NULL AND discarded_at IS NULL"),
+    ),
 )
 
 # How far a pulled channel has read.

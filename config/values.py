@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -54,6 +55,32 @@ def _public_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _web_address(url: SecretStr) -> SecretStr:
+    if url.get_secret_value() and not re.fullmatch(r"https?://[^\s/?#@]+([/?][^\s#]*)?", url.get_secret_value()):
+        raise ValueError("must be an http:// or https:// address, or empty")
+    return url
+
+
+def _smtp_url(url: SecretStr) -> SecretStr:
+    form = "must be smtps://user:password@host or smtp://user:password@host, special characters written as %40"
+    try:
+        parts = urlsplit(url.get_secret_value())
+        complete = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        raise ValueError(form) from None
+    if url.get_secret_value() and (
+        parts.scheme not in ("smtp", "smtps") or not complete or parts.path.strip("/") or parts.query or parts.fragment
+    ):
+        raise ValueError(form)
+    return url
+
+
+def _mail_address(value: str) -> str:
+    if not re.fullmatch(r"[\w!#$%&'*+/=?^`{|}~.-]{1,64}@[a-z\d]([a-z\d.-]{0,251}[a-z\d])?", value, re.ASCII | re.I):
+        raise ValueError("must be a mail address such as operator@example.go.id")
+    return value
+
+
 def _whole(value: Any) -> Any:
     # To Python, and so to pydantic, true is 1.
     if isinstance(value, bool):
@@ -76,6 +103,15 @@ StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
 
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 """An http or https address without a slash at its end; ``""`` for none."""
+
+WebAddress = Annotated[SecretStr, AfterValidator(_web_address)]
+"""An http or https address that may hold a key of its own, in its path or query; ``""`` for none."""
+
+SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
+"""A mail server with user and password; ``""`` for none."""
+
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+"""A mailbox in ASCII, without a name beside it."""
 
 Words = Annotated[tuple[str, ...], AfterValidator(_words)]
 """Words as they are spelled, each once, in their order."""

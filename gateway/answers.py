@@ -12,6 +12,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from channels.base import Answer
+from gateway.seams import Seam, reached
 
 
 def problem(
@@ -79,3 +80,4 @@ class Rendered(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         """All has been written."""
         del data
+        reached(Seam.ANSWERED)

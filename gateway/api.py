@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from config.settings import Settings
 from gateway.answers import json_answer, problem
+from gateway.server import expected
 from gateway.store.casebook import CaseStory, story
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.updates.desk import Desk
@@ -59,9 +60,9 @@ class Api:
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
-        app.router.add_get("/api/openapi.json", self._describe)
-        app.router.add_get("/api/v1/cases/{number}", self._case)
-        app.router.add_post("/api/v1/cases/{number}/updates", self._update)
+        app.router.add_get("/api/openapi.json", self._describe, expect_handler=expected)
+        app.router.add_get("/api/v1/cases/{number}", self._case, expect_handler=expected)
+        app.router.add_post("/api/v1/cases/{number}/updates", self._update, expect_handler=expected)
 
     async def _describe(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._document, content_type="application/json")

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal, Protocol
 
 import structlog
@@ -16,26 +18,47 @@ from aiohttp import web
 from channels.base import Capability, Channel
 from channels.http import HttpClient
 from config.settings import Settings
+from gateway.alerts.alerts import Alerts, make_sinks
+from gateway.alerts.deadman import DeadMan
 from gateway.api import Api
 from gateway.attachments.collector import Collector
 from gateway.blobs.factory import make_blobs
 from gateway.channelset import ChannelConfig
+from gateway.console.pages import add_pages
+from gateway.console.shell import Console
 from gateway.delivery.deliverer import Deliverer
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.relay import Relay
 from gateway.eventlog.factory import make_log
-from gateway.health.parts import UNKNOWN, ChannelHealth, channel_health, receiving_of, sending_of
+from gateway.health.heart import Heart
+from gateway.health.journal import Journal
+from gateway.health.parts import (
+    UNKNOWN,
+    ChannelHealth,
+    channel_health,
+    credentials_of,
+    receiving_of,
+    seen_by_others,
+    sending_of,
+)
+from gateway.health.parts import Part as HealthPart
+from gateway.health.pauses import Pauses
+from gateway.health.probes import Probes
+from gateway.health.told import ChannelTold, Told
+from gateway.health.watch import Watch
 from gateway.hub import Hub
 from gateway.identity import process_name
 from gateway.intake.door import Door
 from gateway.intake.ports import Ports, Registration
 from gateway.intake.puller import Puller, Reading
 from gateway.intake.recorder import Recorder
-from gateway.metrics import Metrics
+from gateway.metrics import PREFIX, Metrics
 from gateway.notices import notice
+from gateway.privacy.keeper import Keeper
 from gateway.readers import Readers
+from gateway.replay import Replayer
 from gateway.replies import Replies
-from gateway.server import BrokenRequests, Pulse, add_doors, add_not_found, add_pulse
+from gateway.server import BrokenRequests, Pulse, Runner, add_doors, add_not_found, add_pulse
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.migrate import migrate
 from gateway.updates.desk import Desk
@@ -94,6 +117,21 @@ class Gateway:
         self.store = Store(settings.store.url.get_secret_value(), pool_size=settings.store.pool_size)
         self._hub = Hub(settings.server.base_url, self.store, self.owner)
         self.blobs = make_blobs(settings.blobs)
+        self.pauses = Pauses()
+        self.journal = Journal(settings.health.interactions)
+        self._heart = Heart(
+            store=self.store,
+            settings=settings.health,
+            metrics=self.metrics,
+            owner=self.owner,
+            role=role,
+            tell=self._told,
+            pauses=self.pauses,
+            journal=self.journal,
+        )
+        self._probes: Probes | None = None
+        self._recorders_by_name: Mapping[str, Recorder] = {}
+        self._ports: Ports | None = None
         self._stop = asyncio.Event()
         self._pullers: dict[str, Puller] = {}
         self._registrations: dict[str, Registration] = {}
@@ -154,6 +192,8 @@ class Gateway:
                 metrics=self.metrics,
                 owner=self.owner,
                 source=self.source,
+                pauses=self.pauses,
+                journal=self.journal,
             )
             parts += [("deliverer", self._deliverer), ("collector", self._collector())]
         desk: Desk | None = None
@@ -165,11 +205,12 @@ class Gateway:
                 inbox = Inbox(settings=self.settings, log=self.log, desk=desk, metrics=self.metrics)
                 dispatcher = self._dispatcher(replies, relay)
                 parts = [("dispatcher", dispatcher), ("updates", inbox), ("relay", relay), *parts]
+                parts.append(("keeper", Keeper(self.settings, self.store, self.blobs, owner=self.owner)))
         recorders = self._recorders() if self.takes_in else {}
         runner = await self._listen(recorders, desk) if self.listens else None
-        ports = Ports({name: self.channels[name] for name in recorders}, recorders)
+        ports = self._ports = Ports({name: self.channels[name] for name in recorders}, recorders, self.pauses)
         await ports.start()
-        parts = [*self._intakes(recorders), *parts]
+        parts = [*self._health_parts(recorders), *self._intakes(recorders), *parts, *self._alarms()]
         migrated = asyncio.create_task(self._migrate(), name="migrate")
         tasks = [asyncio.create_task(self._supervise(name, part, migrated), name=name) for name, part in parts]
         try:
@@ -191,6 +232,74 @@ class Gateway:
             for task in (migrated, *tasks):
                 task.cancel()
             await asyncio.gather(migrated, *tasks, return_exceptions=True)
+            await self._heart.leave()
+
+    def _health_parts(self, recorders: Mapping[str, Recorder]) -> list[tuple[str, Part]]:
+        """What tells how this process stands and judges how all of them do; every role has the first and last."""
+        self._recorders_by_name = recorders
+        settings, store, owner = self.settings, self.store, self.owner
+        watch = Watch(store=store, settings=settings, metrics=self.metrics, owner=owner, channels=self.channels)
+        found: list[tuple[str, Part]] = [("heart", self._heart), ("watch", watch)]
+        if self._deliverer is not None:
+            self._probes = Probes(
+                self.channels,
+                store=store,
+                owner=owner,
+                every=settings.health.probe_every,
+                timeout=settings.delivery.timeout,
+                journal=self.journal,
+            )
+            found.append(("probes", self._probes))
+        return found
+
+    def _told(self) -> Told:
+        """What the heart tells of this process."""
+        ready, why = self.log.ready()
+        senders = self._deliverer.senders if self._deliverer else {}
+        probed = self._probes.found if self._probes else {}
+        asked = self._probes.at if self._probes else {}
+        channels = {}
+        for name, channel in self.channels.items():
+            sender, recorder = senders.get(name), self._recorders_by_name.get(name)
+            receiving, sending = self._receiving(name), sending_of(sender)
+            channels[name] = ChannelTold(
+                receiving,
+                sending,
+                credentials_of(receiving, sending, probed.get(name)),
+                tuple(channel.quotas()),
+                sender.breaker.state.value if sender else "",
+                (recorder.last_received if recorder else 0) or None,
+                (sender.last_sent if sender else 0) or None,
+                asked.get(name),
+            )
+        now, oldest = time.time(), getattr(self.log, "oldest", None)
+        lag = self.metrics.registry.get_sample_value(f"{PREFIX}log_lag")
+        return Told(
+            now,
+            channels,
+            ready,
+            why,
+            int(lag or 0) if self.role in ("all", "dispatch") else None,
+            getattr(self.log, "depth", 0),
+            None if oldest is None else max(0.0, now - oldest),
+        )
+
+    def _alarms(self) -> list[tuple[str, Part]]:
+        """What tells people outside of trouble. Every role has them; leases in the store say whose turn it is."""
+        settings, store, metrics, owner = self.settings, self.store, self.metrics, self.owner
+        switch = DeadMan(
+            settings.alerts.heartbeat_url.get_secret_value(),
+            http=self._hub.http,
+            store=store,
+            metrics=metrics,
+            owner=owner,
+            fresh=settings.health.missing_after,
+        )
+        found: list[tuple[str, Part]] = [("dead man's switch", switch)]
+        sinks = make_sinks(settings, self._hub.http, lambda: self.base_url)
+        if sinks:
+            found.append(("alerts", Alerts(sinks, settings=settings, store=store, metrics=metrics, owner=owner)))
+        return found
 
     def _replies(self) -> Replies:
         replies = self.settings.replies
@@ -204,7 +313,7 @@ class Gateway:
         topics, deliverer = self.settings.topics, self._deliverer
         return Desk(
             store=self.store,
-            context=Context(replies, topics.cases, self.source, self.settings.zone),
+            context=Context(replies, topics.cases, self.source, self.settings.zone, self._private_types()),
             metrics=self.metrics,
             letters_topic=topics.dead_letters,
             on_replies=deliverer.wake if deliverer else lambda: None,
@@ -224,8 +333,6 @@ class Gateway:
 
     def _dispatcher(self, replies: Replies, relay: Relay) -> Dispatcher:
         settings = self.settings
-        specs = {config.spec.type: config.spec for config in self._configs.values()}
-        private = (t for t, spec in specs.items() if Capability.PRIVATE_CONVERSATION in spec.capabilities)
         deliverer = self._deliverer
         return Dispatcher(
             settings=settings,
@@ -233,13 +340,17 @@ class Gateway:
             store=self.store,
             replies=replies,
             metrics=self.metrics,
-            private_types=frozenset(private),
+            private_types=self._private_types(),
             normalizer=self._readers,
             source=self.source,
             notice=self._notice,
             on_replies=deliverer.wake if deliverer else lambda: None,
             on_publications=relay.wake,
         )
+
+    def _private_types(self) -> frozenset[str]:
+        specs = {config.spec.type: config.spec for config in self._configs.values()}
+        return frozenset(t for t, spec in specs.items() if Capability.PRIVATE_CONVERSATION in spec.capabilities)
 
     def _notice(self, channel: str, language: str) -> str:
         config = self._configs.get(channel)
@@ -266,14 +377,19 @@ class Gateway:
             channel = self.channels[name]
             if channel.sources():
                 self._pullers[name] = Puller(
-                    channel, recorder, store=self.store, owner=self.owner, lease=self.settings.intake.lease
+                    channel,
+                    recorder,
+                    store=self.store,
+                    owner=self.owner,
+                    lease=self.settings.intake.lease,
+                    pauses=self.pauses,
                 )
             elif Capability.WEBHOOK in channel.spec.capabilities:
                 self._registrations[name] = Registration(channel)
         intakes: list[tuple[str, Part]] = [(f"read {name}", puller) for name, puller in self._pullers.items()]
         return [*intakes, *((f"register {name}", part) for name, part in self._registrations.items())]
 
-    async def _listen(self, recorders: Mapping[str, Recorder], desk: Desk | None) -> web.AppRunner:
+    async def _listen(self, recorders: Mapping[str, Recorder], desk: Desk | None) -> Runner:
         """Open the port, with the webhooks where this role takes messages in."""
         app = web.Application()
         add_pulse(app, self.pulse())
@@ -281,11 +397,12 @@ class Gateway:
             add_doors(app, self._doors(recorders))
         if self.takes_in and desk is not None:
             Api(self.settings, self.store, desk).add_to(app)
+            add_pages(self._console(desk), app)
         if self._extend is not None:
             self._extend(app)
         add_not_found(app)
         server = self.settings.server
-        runner = web.AppRunner(
+        runner = Runner(
             app,
             access_log=None,
             logger=_http_log,
@@ -303,9 +420,37 @@ class Gateway:
         log.info("gateway.listening", address=f"http://{host}:{bound}")
         return runner
 
+    def _console(self, desk: Desk) -> Console:
+        """The operators' console, with what it needs to act."""
+        settings, deliverer = self.settings, self._deliverer
+        replayer = Replayer(
+            store=self.store,
+            log=self.log,
+            topic=settings.topics.complaints,
+            updates_topic=settings.topics.case_updates,
+            source=self.source,
+            doors={name: (channel, self._readers(channel.spec.type, name)) for name, channel in self.channels.items()},
+        )
+        return Console(
+            settings,
+            self._configs,
+            self.store,
+            blobs=self.blobs,
+            desk=desk,
+            replay=replayer.replay,
+            on_replies=deliverer.wake if deliverer else lambda: None,
+        )
+
     def _doors(self, recorders: Mapping[str, Recorder]) -> list[Door]:
         return [
-            Door(self.channels[name], recorder, metrics=self.metrics, settings=self.settings)
+            Door(
+                self.channels[name],
+                recorder,
+                metrics=self.metrics,
+                settings=self.settings,
+                pauses=self.pauses,
+                journal=self.journal,
+            )
             for name, recorder in recorders.items()
             if Capability.WEBHOOK in self.channels[name].spec.capabilities
         ]
@@ -321,18 +466,23 @@ class Gateway:
         )
 
     def health(self) -> dict[str, ChannelHealth]:
-        """Every channel's health, as far as this process works on it."""
-        able = self.log.ready()
+        """Every channel's health: what this process works on as it sees it, the rest as the watch does."""
         senders = self._deliverer.senders if self._deliverer else {}
+        probed = self._probes.found if self._probes else {}
         found = {}
         for name, channel in self.channels.items():
-            receiving = receiving_of(
-                can_append=able, webhook=name in self._registrations, readings=self._readings(name)
+            own = channel_health(
+                self._receiving(name), sending_of(senders.get(name)), channel.quotas(), probed.get(name)
             )
-            found[name] = channel_health(
-                receiving if self.takes_in else UNKNOWN, sending_of(senders.get(name)), channel.quotas()
-            )
+            found[name] = seen_by_others(own, partial(self._heart.view.state, name))
         return found
+
+    def _receiving(self, name: str) -> HealthPart:
+        """How this process receives on a channel."""
+        if not self.takes_in:
+            return UNKNOWN
+        called = name in self._registrations or (self._ports is not None and self._ports.listens(name))
+        return receiving_of(can_append=self.log.ready(), webhook=called, readings=self._readings(name))
 
     def _readings(self, name: str) -> list[Reading]:
         """How the sources and the registration of a channel stand."""
@@ -342,6 +492,8 @@ class Gateway:
 
     def _refresh(self) -> None:
         self.metrics.spool_depth.set(getattr(self.log, "depth", 0))
+        self.metrics.spool_bytes.set(getattr(self.log, "bytes", 0))
+        self.metrics.spool_limit_bytes.set(self.settings.log.spool_max_bytes if hasattr(self.log, "bytes") else 0)
 
     async def _migrate(self) -> None:
         """Bring the store's schema up to date, however long the store is away; at a stop no new attempt is made."""
@@ -349,6 +501,8 @@ class Gateway:
         while not self._stop.is_set():
             try:
                 await migrate(self.store)
+                # Before any part works: what an operator has paused stays paused over a restart.
+                await self.pauses.load(self.store)
             except StoreUnavailable as error:
                 self._store_state = f"away: {error}"
                 log.warning("store.away", reason=str(error), retry_in=rest)

@@ -9,9 +9,15 @@ from typing import Annotated
 
 import typer
 
+from gateway.commands.alerts import alert
+from gateway.commands.blocks import block
 from gateway.commands.channels import channel
 from gateway.commands.common import ConfigFile, complete, fail, read
+from gateway.commands.demo import demo
 from gateway.commands.letters import letters
+from gateway.commands.operators import operator
+from gateway.commands.privacy import forget, retention
+from gateway.commands.status import status
 
 app = typer.Typer(
     help="The message gateway of SP4N-LAPOR!: citizens' messages in, one event on the log, a tracking number back.",
@@ -22,6 +28,13 @@ app = typer.Typer(
 )
 app.add_typer(letters, name="dead-letters")
 app.add_typer(channel, name="channel")
+app.add_typer(retention, name="retention")
+app.command()(forget)
+app.command()(demo)
+app.add_typer(operator, name="operator")
+app.add_typer(alert, name="alert")
+app.add_typer(block, name="block")
+app.command()(status)
 
 
 class RoleName(StrEnum):

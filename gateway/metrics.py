@@ -11,6 +11,7 @@ M = TypeVar("M", bound=MetricWrapperBase)
 
 PREFIX = "lapor_gateway_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STAGES = ("intake", "decode", "dispatch", "case_update", "deliver")
 LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
 
 
@@ -54,6 +55,9 @@ class Metrics:
             )
         )
         self.outbox_pending = self._gauge("outbox_pending", "Replies waiting for, or in, delivery.", "channel")
+        self.outbox_oldest = self._gauge(
+            "outbox_oldest_seconds", "Age of the oldest reply waiting for, or in, delivery; 0: none waits.", "channel"
+        )
         self.attachments = self._counter(
             "attachments",
             "Attempts to fetch a file: stored, refused, failed (given up), retry, held.",
@@ -65,9 +69,32 @@ class Metrics:
         self.log_lag = self._gauge("log_lag", "Records on the log that the dispatcher has not settled.")
         self.case_updates_lag = self._gauge("case_updates_lag", "Case updates on the log that are not settled.")
         self.spool_depth = self._gauge("spool_depth", "Records in this process's spool, waiting for the log.")
+        self.spool_bytes = self._gauge("spool_bytes", "Bytes of the records in this process's spool.")
+        self.spool_limit_bytes = self._gauge(
+            "spool_limit_bytes", "Bytes that the spool may hold; then intake answers 503. 0: there is no spool."
+        )
         self.channel_state = self._gauge(
             "channel_state", "1 for the state that a channel is in, 0 for the others.", "channel", "state"
         )
+        self.health_changes = self._counter(
+            "health_changes",
+            "Changes of state that this process found; part empty: the channel, channel empty: the role in part.",
+            "channel",
+            "part",
+            "state",
+        )
+        self.heartbeat = self._gauge(
+            "heartbeat_timestamp_seconds", "When this process last told the store how it stands (Unix seconds)."
+        )
+
+        self.alerts = self._counter("alerts", "Messages to the alert sinks: told, failed.", "sink", "outcome")
+        self.whole_at = self._gauge(
+            "whole_timestamp_seconds",
+            "When this process last found every role and the watch at work (Unix seconds); 0: not since its start.",
+        )
+        for stage in STAGES:
+            # From 0 on, or Prometheus would not see the first one as an increase.
+            self.dead_letters.labels(stage)
 
     def render(self) -> bytes:
         """The exposition text."""

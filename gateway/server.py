@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.answers import problem
@@ -15,6 +15,13 @@ from gateway.intake.door import Door
 from gateway.metrics import CONTENT_TYPE, Metrics
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_OWN = {
+    400: ("malformed", "the request cannot be read"),
+    500: ("internal", "the request could not be answered; the log says why"),
+    504: ("timeout", "the request took too long"),
+}
+"""What is answered where no handler could: the code and the text of a status."""
 
 
 class Pulse:
@@ -81,11 +88,61 @@ class BrokenRequests(logging.Filter):
         return True
 
 
+class _Protocol(web.RequestHandler):  # type: ignore[type-arg,unused-ignore]
+    """One connection. What the framework answers by itself, it answers as text that quotes the request's first line."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Have it logged, and answer in the one form; the connection is closed."""
+        super().handle_error(request, status, exc, message)
+        code, said = _OWN.get(status, _OWN[500])
+        answer = problem(status, code, said)
+        answer.force_close()
+        return answer
+
+
+class _Server(web.Server):  # type: ignore[type-arg,unused-ignore]
+    """Makes the connections."""
+
+    def __call__(self) -> web.RequestHandler:  # type: ignore[type-arg,unused-ignore]
+        connection = super().__call__()
+        # The framework has no place to name the class in.
+        connection.__class__ = _Protocol
+        return connection
+
+
+class Runner(web.AppRunner):
+    """Runs an application whose every refusal is in the one form, also that of a request which is none."""
+
+    async def _make_server(self) -> web.Server:  # type: ignore[type-arg,unused-ignore]
+        made = await super()._make_server()
+        made.__class__ = _Server
+        return made
+
+
+async def expected(request: web.Request) -> None:
+    """Answer ``Expect: 100-continue`` and pass over any other expectation, as RFC 9110 section 10.1.1 allows.
+
+    The framework refuses those in a text that quotes them, and fails where they are not UTF-8.
+    """
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # What counts as written decides whether an error can still be answered.
+        request.writer.output_size = 0
+
+
 def add_pulse(app: web.Application, pulse: Pulse) -> None:
     """``/healthz``, ``/readyz`` and ``/metrics``."""
-    app.router.add_get("/healthz", pulse.healthz)
-    app.router.add_get("/readyz", pulse.readyz)
-    app.router.add_get("/metrics", pulse.exposition)
+    app.router.add_get("/healthz", pulse.healthz, expect_handler=expected)
+    app.router.add_get("/readyz", pulse.readyz, expect_handler=expected)
+    app.router.add_get("/metrics", pulse.exposition, expect_handler=expected)
 
 
 def add_doors(app: web.Application, doors: Iterable[Door]) -> None:
@@ -97,14 +154,14 @@ def add_doors(app: web.Application, doors: Iterable[Door]) -> None:
         for path, handler in paths:
             resource = app.router.add_resource(path)
             for method in ("POST", "GET"):
-                resource.add_route(method, handler)
-            resource.add_route("*", _wrong_method)
-    app.router.add_route("*", "/webhooks/{rest:.*}", _unknown_channel)
+                resource.add_route(method, handler, expect_handler=expected)
+            resource.add_route("*", _wrong_method, expect_handler=expected)
+    app.router.add_route("*", "/webhooks/{rest:.*}", _unknown_channel, expect_handler=expected)
 
 
 def add_not_found(app: web.Application) -> None:
     """Whatever leads nowhere is answered in the same form as every other error; added last."""
-    app.router.add_route("*", "/{rest:.*}", _not_found)
+    app.router.add_route("*", "/{rest:.*}", _not_found, expect_handler=expected)
 
 
 async def _unknown_channel(_request: web.Request) -> web.Response:

@@ -85,6 +85,11 @@ class GatewayProcess:
         """Whether the process lives."""
         return self._process is not None and self._process.returncode is None
 
+    async def ended(self) -> int:
+        """Wait for the end of a process that was started; returns its exit status, minus the signal's number."""
+        assert self._process is not None
+        return await self._process.wait()
+
     async def launch(self) -> None:
         """Start the process without waiting for it to be ready."""
         command = [sys.executable, "-m", "gateway", "run", "--config", str(self._config), "--role", self._role]

@@ -19,13 +19,10 @@ _GPL = re.compile(r"\bA?GPL|GNU (?:Affero )?General Public", re.IGNORECASE)
 def licences(of: Distribution) -> list[str]:
     """What a package says of its licence, in the three places there are: expression, classifiers, short field."""
     said = of.metadata
-    short = said.get("License") or ""
-    return [
-        *filter(None, [said.get("License-Expression")]),
-        *(line for line in said.get_all("Classifier") or () if line.startswith("License ::")),
-        # Some put the whole text there, which may name other licences.
-        *([short] if short and len(short) < 100 else []),
-    ]
+    # The short field holds the whole text at times, which may name other licences.
+    short = [line for line in said.get_all("License") or () if len(line) < 100]
+    classes = [line for line in said.get_all("Classifier") or () if line.startswith("License ::")]
+    return [*(said.get_all("License-Expression") or ()), *classes, *short]
 
 
 def is_gpl(licence: str) -> bool:

@@ -20,6 +20,7 @@ from gateway.blobs.base import BlobMissing, Blobs, BlobsUnavailable, BlobTooLarg
 from gateway.blobs.raw import raw_of
 from gateway.delivery.outcome import backoff
 from gateway.metrics import Metrics
+from gateway.seams import Seam, reached
 from gateway.store.engine import Store, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -115,7 +116,9 @@ class Collector:
 
     async def _fetch(self, leased: Leased) -> None:
         """Fetch one file, and wait until its outcome is in the store."""
+        reached(Seam.FILE_LEASED)
         settlement = await self._attempt(leased)
+        reached(Seam.FILE_STORED)
         pause = 0.1
         while True:
             try:
@@ -128,6 +131,7 @@ class Collector:
                 pause = min(pause * 2, 5.0)
             else:
                 break
+        reached(Seam.FILE_SETTLED)
         if stands:
             self._tally(settlement)
         else:

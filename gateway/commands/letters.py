@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
+import time
 from typing import Annotated
 
 import typer
 
+from config.settings import Settings
 from gateway.commands.common import ConfigFile, complete, fail, read
 
 letters = typer.Typer(help="Dead letters: what could not be read, decided or delivered.", no_args_is_help=True)
@@ -16,7 +19,7 @@ letters = typer.Typer(help="Dead letters: what could not be read, decided or del
 def list_letters(
     config: ConfigFile = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="Also the ones that were replayed.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that were replayed or discarded.")] = False,
 ) -> None:
     """List the dead letters that wait for somebody to act."""
     from gateway.terminal import list_dead_letters
@@ -59,3 +62,53 @@ def replay_letters(
         fail("name the letters to replay, or say --all", 2)
     settings, channels = read(config)
     sys.exit(complete(replay_dead_letters(settings, channels, identifiers or [], stage=stage)))
+
+
+@letters.command("discard")
+def discard_letter(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The letter's id, or its beginning.")],
+    reason: Annotated[str, typer.Option(help="Why nothing is to be done about it, for who looks later.")],
+    config: ConfigFile = None,
+) -> None:
+    """Decide that nothing is to be done about a dead letter; it is kept, and waits no longer.
+
+    Exit status: 0 discarded, 1 no letter that waits has this id, or the store cannot be reached, 2 no reason.
+    """
+    if not reason.strip():
+        fail("say why with --reason", 2)
+    settings, _ = read(config)
+    said = complete(_discard(settings, identifier, reason.strip()))
+    if said:
+        fail(said, 1)
+    typer.echo("discarded")
+
+
+async def _discard(settings: Settings, identifier: str, reason: str) -> str:
+    """Discard the one letter whose id begins so, and record it; returns what stands in the way, if anything."""
+    from gateway.console.audit import record
+    from gateway.store import deadletters
+    from gateway.store.engine import Store
+    from gateway.store.migrate import migrate
+
+    store = Store(settings.store.url.get_secret_value(), pool_size=2)
+    try:
+        await migrate(store)
+        rows = await deadletters.find(store, identifier)
+        if len(rows) != 1:
+            said = "is the beginning of several ids" if rows else "is no dead letter's id"
+            return f"{identifier} {said}"
+        async with store.write() as connection:
+            if not await deadletters.discard(connection, rows[0].id, at=time.time(), reason=reason):
+                return f"{identifier} was replayed or discarded before"
+            await record(connection, _operator(), "discard", rows[0].id, reason)
+    finally:
+        await store.close()
+    return ""
+
+
+def _operator() -> str:
+    """Who is at the keyboard, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, cast
 
 import msgspec
 
@@ -13,9 +13,11 @@ from gateway.delivery.breaker import State
 from gateway.delivery.sender import Sender
 from gateway.intake.puller import Reading
 
-Condition = Literal["healthy", "degraded", "down", "unknown"]
-CONDITIONS: tuple[Condition, ...] = ("healthy", "degraded", "down", "unknown")
-_RANK = {"unknown": 0, "healthy": 1, "degraded": 2, "down": 3}
+Condition = Literal["healthy", "degraded", "down", "unknown", "silent", "paused"]
+"""A state; ``silent`` and ``paused`` are found by the watch, not by a process that looks at itself."""
+CONDITIONS: tuple[Condition, ...] = ("healthy", "degraded", "down", "unknown", "silent", "paused")
+RANK = {"unknown": 0, "healthy": 1, "degraded": 2, "paused": 3, "silent": 4, "down": 5}
+"""From the best to the worst."""
 DOWN_AFTER = 60.0
 """Seconds after which a source that cannot be read is not degraded any more but down."""
 
@@ -31,7 +33,7 @@ class ChannelHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     quotas: tuple[Quota, ...] = ()
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, omit_defaults=True):
     """One part's condition and why; ``refused`` tells that the provider refuses our credentials."""
 
     condition: Condition
@@ -62,7 +64,7 @@ def receiving_of(
             parts.append(Part("down", reading.reason, refused=True))
         elif reading.state == "retrying":
             parts.append(Part("down" if at - reading.since >= DOWN_AFTER else "degraded", reading.reason))
-    return max(parts, key=lambda part: _RANK[part.condition], default=UNKNOWN)
+    return max(parts, key=lambda part: RANK[part.condition], default=UNKNOWN)
 
 
 def sending_of(sender: Sender | None) -> Part:
@@ -77,20 +79,50 @@ def sending_of(sender: Sender | None) -> Part:
     return Part("healthy", refused=refused)
 
 
-def channel_health(receiving: Part, sending: Part, quotas: Sequence[Quota] = ()) -> ChannelHealth:
+def credentials_of(receiving: Part, sending: Part, probed: Part | None = None) -> Part:
+    """Credentials: down where the provider refused them at work or when it was asked (``probed``)."""
+    known = [part for part in (sending, receiving) if part is not UNKNOWN]
+    for part in known:
+        if part.refused:
+            return Part("down", part.reason, refused=True)
+    if probed is not None:
+        return probed
+    return Part("healthy") if sending is not UNKNOWN else UNKNOWN
+
+
+def channel_health(
+    receiving: Part, sending: Part, quotas: Sequence[Quota] = (), probed: Part | None = None
+) -> ChannelHealth:
     """The health of one channel from its parts."""
-    known = [part for part in (receiving, sending) if part is not UNKNOWN]
-    credentials: Condition = "unknown"
-    if any(part.refused for part in known):
-        credentials = "down"
-    elif sending is not UNKNOWN:
-        credentials = "healthy"
-    conditions = (receiving.condition, sending.condition, credentials)
+    credentials = credentials_of(receiving, sending, probed)
+    conditions = (receiving.condition, sending.condition, credentials.condition)
     return ChannelHealth(
-        max(conditions, key=_RANK.__getitem__), *conditions, sending.reason or receiving.reason, tuple(quotas)
+        max(conditions, key=RANK.__getitem__),
+        *conditions,
+        sending.reason or receiving.reason or credentials.reason,
+        tuple(quotas),
     )
+
+
+def seen_by_others(own: ChannelHealth, stored: Callable[[str], str]) -> ChannelHealth:
+    """The health of a channel, with the store's word on the parts that this process does not know.
+
+    ``stored`` gives the stored state of a part, "" for the whole channel. What this process sees itself is newer.
+    """
+    conditions = {
+        name: _condition(stored(name)) if getattr(own, name) == "unknown" else getattr(own, name)
+        for name in ("receiving", "sending", "credentials")
+    }
+    states: list[Condition] = [*conditions.values()]
+    if (whole := _condition(stored(""))) in ("silent", "paused"):
+        states.append(whole)
+    return msgspec.structs.replace(own, state=max(states, key=RANK.__getitem__), **conditions)
+
+
+def _condition(text: str) -> Condition:
+    return cast("Condition", text) if text in RANK else "unknown"
 
 
 def worst(channels: Mapping[str, ChannelHealth]) -> Condition:
     """The worst state among the channels; ``healthy`` where there are none."""
-    return max((c.state for c in channels.values()), key=_RANK.__getitem__, default="healthy")
+    return max((c.state for c in channels.values()), key=RANK.__getitem__, default="healthy")

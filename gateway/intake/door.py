@@ -7,6 +7,7 @@ logged for a message that is well.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,12 +19,17 @@ from aiohttp.http_exceptions import HttpProcessingError
 from channels.base import Capability, Channel, InboundMessage, Request
 from channels.errors import ChannelError, Malformed, TooLarge, Unverified
 from channels.forms import parse_fields
+from channels.redaction import scrub
 from config.settings import Settings
 from gateway.answers import Rendered, plain, problem
 from gateway.eventlog.base import LogUnavailable
 from gateway.evidence import letter_of_request, secrets_of
+from gateway.health.journal import Journal, outline
+from gateway.health.pauses import RETRY_AFTER as PAUSED_SECONDS
+from gateway.health.pauses import Pauses
 from gateway.intake.recorder import Recorder
 from gateway.metrics import Metrics
+from gateway.seams import Seam, reached
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +40,23 @@ _STATUS = {Unverified: 401, Malformed: 400, TooLarge: 413}
 class Door:
     """The webhook of one channel: ``POST|GET /webhooks/<channel>`` and ``…/status``."""
 
-    def __init__(self, channel: Channel, recorder: Recorder, *, metrics: Metrics, settings: Settings) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        recorder: Recorder,
+        *,
+        metrics: Metrics,
+        settings: Settings,
+        pauses: Pauses | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.name = channel.name
         self.takes_receipts = Capability.RECEIPTS in channel.spec.capabilities
         self._channel = channel
         self._recorder = recorder
         self._metrics = metrics
+        self._pauses = pauses or Pauses(known=True)
+        self._journal = journal or Journal()
         self._timeout = settings.server.request_timeout
         own = channel.settings.max_body or channel.spec.limits.max_body
         self._max_body = min(own, settings.server.max_body)
@@ -56,30 +73,55 @@ class Door:
         return await self._take(http, receipts=True)
 
     async def _take(self, http: web.Request, *, receipts: bool) -> web.StreamResponse:
+        began = time.monotonic()
         try:
             request = _request(http, await self._body(http))
             if request.method == "GET" and (handshake := self._channel.challenge(request)) is not None:
                 return plain(handshake)
         except ChannelError as error:
-            return self._refused(error)
+            return self._noted(self._refused(error), http, None, began)
+        if not receipts and self._pauses.paused(self.name, "in"):
+            return self._noted(self._paused(), http, request, began)
         try:
             messages = await self._recorder.call(partial(self._read, request, receipts))
         except Malformed as error:
             if request.verified:
-                return await self._malformed(request, error, receipts=receipts)
-            return self._refused(error)
+                return self._noted(await self._malformed(request, error, receipts=receipts), http, request, began)
+            return self._noted(self._refused(error), http, request, began)
         except ChannelError as error:
-            return self._refused(error)
+            return self._noted(self._refused(error), http, request, began)
         except LogUnavailable as error:
-            return self._unavailable(error)
+            return self._noted(self._unavailable(error), http, request, began)
         if messages and not receipts:
             self._recorder.count(messages)
-        return self._yes if self._yes.fits(http) else plain(self._answer)
+        answer = self._yes if self._yes.fits(http) else plain(self._answer)
+        return self._noted(answer, http, request, began) if self._journal.wants(self.name, "in") else answer
+
+    def _noted(
+        self, answer: web.StreamResponse, http: web.Request, request: Request | None, began: float
+    ) -> web.StreamResponse:
+        """The answer, with the call in the journal."""
+        said = scrub(answer.text or "") if isinstance(answer, web.Response) and answer.status >= 400 else ""
+        shape = outline(request) if request is not None else ""
+        seconds = time.monotonic() - began
+        self._journal.note(self.name, "in", f"{http.method} {http.path}", answer.status, seconds, shape, said)
+        return answer
+
+    def _paused(self) -> web.Response:
+        """An operator has paused the channel: the provider keeps the message and offers it again."""
+        self._metrics.requests_refused.labels(self.name, "paused").inc()
+        return problem(
+            503,
+            "paused",
+            "this channel is paused, send the message again later",
+            headers={"Retry-After": str(PAUSED_SECONDS)},
+        )
 
     def _read(self, request: Request, receipts: bool) -> Sequence[InboundMessage]:
         """Verify one call, then parse it. Raises :class:`ChannelError`."""
         self._channel.verify(request)
         request.verified = True
+        reached(Seam.VERIFIED)
         return self._channel.parse_status(request) if receipts else self._channel.parse(request)
 
     async def _body(self, http: web.Request) -> bytes:

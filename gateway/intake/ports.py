@@ -12,16 +12,19 @@ from channels.base import Channel
 from channels.errors import ChannelError, Misconfigured, RetryLater
 from channels.receiving import Item, Listener, Take
 from gateway.eventlog.base import LogUnavailable
+from gateway.health.pauses import RETRY_AFTER, Pauses
 from gateway.intake.puller import FIRST_REST, LONGEST_REST, MISCONFIGURED_REST, Reading
 from gateway.intake.recorder import Recorder
 
 log = structlog.get_logger(__name__)
 
 
-def taker(recorder: Recorder) -> Take:
+def taker(name: str, recorder: Recorder, pauses: Pauses) -> Take:
     """What a channel's listener hands its messages to."""
 
     async def take(items: Sequence[Item]) -> None:
+        if pauses.paused(name, "in"):
+            raise RetryLater("an operator has paused the channel", reason="paused", retry_after=float(RETRY_AFTER))
         try:
             await recorder.take(items)
         except LogUnavailable as error:
@@ -33,12 +36,19 @@ def taker(recorder: Recorder) -> Take:
 class Ports:
     """The listeners of all channels of one process."""
 
-    def __init__(self, channels: Mapping[str, Channel], recorders: Mapping[str, Recorder]) -> None:
+    def __init__(
+        self, channels: Mapping[str, Channel], recorders: Mapping[str, Recorder], pauses: Pauses | None = None
+    ) -> None:
+        pauses = pauses or Pauses(known=True)
         self._listeners: dict[str, Listener] = {}
         for name, channel in channels.items():
-            if (listener := channel.listener(taker(recorders[name]))) is not None:
+            if (listener := channel.listener(taker(name, recorders[name], pauses))) is not None:
                 self._listeners[name] = listener
         self._open: list[Listener] = []
+
+    def listens(self, channel: str) -> bool:
+        """Whether this channel has a port of its own."""
+        return channel in self._listeners
 
     async def start(self) -> None:
         """Open every port. Raises :class:`OSError`; then none is open."""

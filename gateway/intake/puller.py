@@ -19,7 +19,9 @@ from channels.base import Channel
 from channels.errors import ChannelError, Misconfigured, RetryLater
 from channels.receiving import Fetched, Source
 from gateway.eventlog.base import LogUnavailable
+from gateway.health.pauses import Pauses
 from gateway.intake.recorder import Recorder
+from gateway.seams import Seam, reached
 from gateway.store.cursors import LeaseLost, load_cursor, save_cursor
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.leases import acquire, release
@@ -28,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_REST, LONGEST_REST = 0.5, 60.0
 MISCONFIGURED_REST = 30.0
+PAUSED_REST = 1.0
 
 ReadingState = Literal["standby", "reading", "retrying", "refused"]
 
@@ -56,8 +59,18 @@ class Puller:
     ``owner`` names the process in the lease, ``lease`` is its length in seconds.
     """
 
-    def __init__(self, channel: Channel, recorder: Recorder, *, store: Store, owner: str, lease: float) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        recorder: Recorder,
+        *,
+        store: Store,
+        owner: str,
+        lease: float,
+        pauses: Pauses | None = None,
+    ) -> None:
         self._channel = channel
+        self._pauses = pauses or Pauses(known=True)
         self._recorder = recorder
         self._store = store
         self._owner = owner
@@ -133,6 +146,9 @@ class Puller:
                 try:
                     cursor = await load_cursor(self._store, self._channel.name, source.name)
                     while not self._stopping.is_set():
+                        if self._pauses.holds(self._channel.name, "in"):
+                            await self._rest(PAUSED_REST)
+                            continue
                         fetched = await source.fetch(cursor)
                         await self._keep(source, fetched, cursor)
                         cursor = fetched.cursor
@@ -151,8 +167,10 @@ class Puller:
     async def _keep(self, source: Source, fetched: Fetched, cursor: str) -> None:
         """Make durable what was read, then move the cursor on."""
         if fetched.items:
+            reached(Seam.FETCHED)
             await self._recorder.take(fetched.items)
         if fetched.cursor != cursor:
+            reached(Seam.BEFORE_CURSOR)
             await save_cursor(
                 self._store,
                 self._channel.name,
@@ -161,6 +179,7 @@ class Puller:
                 lease=self._lease,
                 owner=self._owner,
             )
+            reached(Seam.AFTER_CURSOR)
 
     def _failed(self, source: Source, error: Exception, wait: float) -> None:
         reason = f"{error.reason}: {error}" if isinstance(error, ChannelError) else f"{type(error).__name__}: {error}"

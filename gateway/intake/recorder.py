@@ -20,6 +20,7 @@ from gateway.blobs.raw import LARGEST_IN_EVENT, keep_raw
 from gateway.eventlog.base import EventLog, LogUnavailable, Record, RecordRefused
 from gateway.eventlog.gather import Gather
 from gateway.metrics import Metrics
+from gateway.seams import Seam, reached
 from normalizer.cloudevents import headers
 from normalizer.event import encode
 from normalizer.messages import DeadLetter
@@ -110,8 +111,10 @@ class Recorder:
     async def _append(self, calls: Sequence[Appended]) -> None:
         """Append the records of all calls, and tell each what came of it."""
         error: LogUnavailable | None = None
+        reached(Seam.BEFORE_APPEND)
         try:
             await self._log.append([record for records, _, _ in calls for record in records])
+            reached(Seam.AFTER_APPEND)
         except RecordRefused as refused:
             if len(calls) > 1:
                 # One record that the log will never take costs the others a second append, no more.

@@ -57,7 +57,8 @@ FILE = [
         '"a\\nb" = 1',
         (
             r"a\nb (x.toml:1): unknown key; known here: timezone, server, log, topics, store, api, privacy, rules, "
-            "replies, notices, delivery, intake, dispatcher, blobs, attachments, logging, channels"
+            "replies, notices, delivery, intake, dispatcher, blobs, attachments, health, "
+            "alerts, console, retention, logging, channels"
         ),
     ),
     # wrong kinds

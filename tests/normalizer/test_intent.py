@@ -414,3 +414,43 @@ def test_the_short_way_of_plain_messages_reads_what_the_long_way_reads(grammar: 
 def test_the_short_way_and_the_table(text: str) -> None:
     for grammar in GRAMMARS.values():
         assert grammar.read(text) == grammar.read_closely(readable(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "new_case"),
+    [
+        pytest.param("LAPOR BARU", "complaint", True, id="a bare LAPOR BARU begins a case"),
+        pytest.param("@lapor1708 lapor baru 🙏", "complaint", True, id="behind a mention"),
+        pytest.param("", "complaint", False, id="no word at all"),
+        pytest.param("tes", "complaint", False, id="a meaningless word"),
+        pytest.param(N, "follow_up", False, id="a number alone tells where it belongs"),
+        pytest.param(f"STATUS {N}", "status", False, id="a command stays one"),
+        pytest.param(f"bagaimana laporan saya {N}?", "status", False, id="a question stays one"),
+        pytest.param("BANTUAN", "help", False, id="help"),
+        pytest.param("/start", "help", False, id="/start"),
+        pytest.param("STOP", "stop", False, id="stop"),
+    ],
+)
+def test_words_beside_a_file_or_a_place(text: str, intent: str, new_case: bool) -> None:
+    reading = classify(text, more=True)
+    assert (reading.intent, reading.new_case) == (intent, new_case)
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "numbers", "bad"),
+    [
+        pytest.param("STATUS 8o5 686 lolo", "status", ("8056861010",), (), id="behind STATUS"),
+        pytest.param("cek 8o5 686 lolo dong min", "status", ("8056861010",), (), id="politely"),
+        pytest.param("8o5 686 lolo", "status", ("8056861010",), (), id="alone"),
+        pytest.param("no 8o5 686 lolo ?", "status", ("8056861010",), (), id="alone, with words round it"),
+        pytest.param("STATUS 8o5 686 loll", "status", (), ("8056861011",), id="mistyped"),
+        pytest.param("STATUS I 8056861010", "status", ("8056861010",), (), id="a word beside a whole number"),
+        pytest.param("rumah saya di 8o5 686 lolo kebanjiran", "complaint", (), (), id="in free text: words"),
+        pytest.param("STATUS lol oil 1010", "complaint", (), (), id="fewer digits than letters: words"),
+    ],
+)
+def test_a_group_of_letters_alone_is_digits_where_a_number_is_meant(
+    text: str, intent: str, numbers: tuple[str, ...], bad: tuple[str, ...]
+) -> None:
+    reading = classify(text)
+    assert (reading.intent, reading.numbers, reading.bad_numbers) == (intent, numbers, bad)

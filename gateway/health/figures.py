@@ -1,0 +1,152 @@
+"""What the store has on channels and processes: one small statement a question, for the overview and the watch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ARRAY, ColumnElement, Integer, Text, func, literal, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.health.latency import read
+from gateway.store.engine import Store
+from gateway.store.operations import health, health_changes, pauses, traffic
+from gateway.store.operations import instances as processes
+from gateway.store.tables import dead_letters, outbox
+
+HOUR = 3600
+
+
+class Counted(msgspec.Struct):
+    """What all processes counted on one channel in a stretch of time; ``latencies``: :mod:`gateway.health.latency`."""
+
+    received: int = 0
+    sent: int = 0
+    failed: int = 0
+    latencies: list[int] = []
+
+
+async def minutes(connection: AsyncConnection, since: float) -> dict[str, dict[int, Counted]]:
+    """By channel and minute (Unix seconds, whole minutes), from ``since`` on."""
+    found: dict[str, dict[int, Counted]] = {}
+    for row in await connection.execute(select(traffic).where(traffic.c.minute > int(since) - 60)):
+        counted = found.setdefault(row.channel, {}).setdefault(row.minute, Counted())
+        counted.received += row.received
+        counted.sent += row.sent
+        counted.failed += row.failed
+        latencies = read(row.latencies)
+        counted.latencies = [a + b for a, b in zip(counted.latencies or [0] * len(latencies), latencies, strict=False)]
+    return found
+
+
+async def hours(connection: AsyncConnection, since: float, until: float | None = None) -> dict[str, dict[int, Counted]]:
+    """By channel and hour (Unix seconds, whole hours), from ``since`` to before ``until``; without latencies."""
+    hour = (traffic.c.minute - traffic.c.minute % literal_column(str(HOUR), Integer)).label("hour")
+    query = (
+        select(
+            traffic.c.channel,
+            hour,
+            func.sum(traffic.c.received).label("received"),
+            func.sum(traffic.c.sent).label("sent"),
+            func.sum(traffic.c.failed).label("failed"),
+        )
+        .where(traffic.c.minute > int(since) - 60)
+        .group_by(traffic.c.channel, hour)
+    )
+    if until is not None:
+        query = query.where(traffic.c.minute < math.ceil(until))
+    found: dict[str, dict[int, Counted]] = {}
+    for row in await connection.execute(query):
+        found.setdefault(row.channel, {})[int(row.hour)] = Counted(int(row.received), int(row.sent), int(row.failed))
+    return found
+
+
+async def received(connection: AsyncConnection, since: float) -> dict[str, dict[int, int]]:
+    """What was received, by channel and minute, from ``since`` on; minutes without a message are left out."""
+    query = (
+        select(traffic.c.channel, traffic.c.minute, func.sum(traffic.c.received).label("received"))
+        .where(traffic.c.minute > int(since) - 60, traffic.c.received > 0)
+        .group_by(traffic.c.channel, traffic.c.minute)
+    )
+    found: dict[str, dict[int, int]] = {}
+    for row in await connection.execute(query):
+        found.setdefault(row.channel, {})[row.minute] = int(row.received)
+    return found
+
+
+async def last_minutes(
+    connection: AsyncConnection, store: Store, channels: Sequence[str]
+) -> dict[str, tuple[float | None, float | None]]:
+    """The minute in which each channel last received, and last sent, something."""
+    # A row for each channel, so that each answer is one look at the end of the primary key.
+    name: ColumnElement[Any]
+    if store.sqlite:
+        name = func.json_each(json.dumps(list(channels))).table_valued("value").c.value
+    else:
+        name = func.unnest(literal(list(channels), ARRAY(Text))).column_valued("name")
+
+    def last(counted: ColumnElement[int]) -> ColumnElement[int]:
+        return (
+            select(traffic.c.minute)
+            .where(traffic.c.channel == name, counted > 0)
+            .order_by(traffic.c.minute.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+
+    query = select(name.label("channel"), last(traffic.c.received), last(traffic.c.sent))
+    return {channel: (received, sent) for channel, received, sent in await connection.execute(query)}
+
+
+async def waiting(connection: AsyncConnection) -> dict[str, int]:
+    """How many replies wait for, or are in, delivery, by channel."""
+    query = (
+        select(outbox.c.channel, func.count().label("waiting"))
+        .where(outbox.c.state == "waiting")
+        .group_by(outbox.c.channel)
+    )
+    return {row.channel: row.waiting for row in await connection.execute(query)}
+
+
+async def dead(connection: AsyncConnection) -> dict[str, int]:
+    """How many dead letters wait for an operator, by channel."""
+    query = (
+        select(dead_letters.c.channel, func.count().label("dead"))
+        .where(dead_letters.c.replayed_at.is_(None), dead_letters.c.discarded_at.is_(None))
+        .group_by(dead_letters.c.channel)
+    )
+    return {row.channel: row.dead for row in await connection.execute(query)}
+
+
+async def stands(connection: AsyncConnection) -> dict[tuple[str, str], Any]:
+    """Every row of ``health``, by channel and part."""
+    return {(row.channel, row.part): row for row in await connection.execute(select(health))}
+
+
+async def paused(connection: AsyncConnection) -> list[tuple[str, str]]:
+    """Channel and direction of every pause."""
+    found = await connection.execute(
+        select(pauses.c.channel, pauses.c.direction).order_by(pauses.c.channel, pauses.c.direction)
+    )
+    return [(row.channel, row.direction) for row in found]
+
+
+async def pause_reasons(connection: AsyncConnection) -> dict[tuple[str, str], str]:
+    """Who paused what, and why."""
+    found = await connection.execute(select(pauses))
+    return {(row.channel, row.direction): f"by {row.by}" + (f": {row.reason}" if row.reason else "") for row in found}
+
+
+async def changes(connection: AsyncConnection, limit: int) -> Sequence[Any]:
+    """The latest changes of state, the newest first."""
+    return (await connection.execute(select(health_changes).order_by(health_changes.c.id.desc()).limit(limit))).all()
+
+
+async def instances(connection: AsyncConnection, store: Store) -> Sequence[Any]:
+    """Every process, the newest first, with ``age``, the seconds since its heartbeat, and ``clock``, the store's."""
+    clock = store.clock()
+    query = select(processes, (clock - processes.c.beat_at).label("age"), clock.label("clock"))
+    return (await connection.execute(query.order_by(processes.c.started_at.desc(), processes.c.name))).all()

@@ -17,6 +17,7 @@ from channels.base import Request
 from channels.errors import Malformed
 from channels.redaction import scrub
 from gateway.health.pauses import Direction
+from normalizer.text import storable
 
 WELL_PER_BEAT = 20
 """Calls without a fault noted for each channel and direction between two heartbeats; further ones are passed over."""
@@ -72,11 +73,9 @@ class Journal:
         noted = self._noted.get(key)
         if noted is None:
             noted = self._noted[key] = deque(maxlen=self._limit)
-        noted.append(
-            Interaction(
-                channel, time.time(), direction, call[:LONGEST], status, seconds, request[:LONGEST], answer[:LONGEST]
-            )
-        )
+        # Whoever calls chooses the path and the names of the fields, and no store takes half a surrogate pair or a NUL.
+        call, request, answer = (storable(said[:LONGEST]) for said in (call, request, answer))
+        noted.append(Interaction(channel, time.time(), direction, call, status, seconds, request, answer))
 
     def drain(self) -> list[Interaction]:
         """Take what was noted, in order."""

@@ -8,12 +8,11 @@ Both webhooks post batches, ``{"results": [...]}``, up to 100 at once.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urljoin
-
-import msgspec
 
 from channels.base import InboundMessage, ReceiptOutcome, Request, Sender
 from channels.errors import Malformed, Uncertain
@@ -72,7 +71,8 @@ class Infobip(Dialect):
         found: list[InboundMessage] = []
         unread: Malformed | None = None
         for result in results:
-            raw = whole if len(results) == 1 else (msgspec.json.encode(result), JSON)
+            # Half a surrogate pair, which JSON can name and UTF-8 cannot hold, stays the escape that it came as.
+            raw = whole if len(results) == 1 else (json.dumps(result, separators=(",", ":")).encode(), JSON)
             try:
                 found.append(read(result if isinstance(result, dict) else {}, raw))
             except Malformed as error:

@@ -7,7 +7,6 @@ import re
 from aiohttp import web
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_MOMENT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -42,12 +41,3 @@ def number(value: str | None) -> int | None:
     if not _NUMBER.fullmatch(value):
         raise web.HTTPBadRequest
     return int(value)
-
-
-def moment(value: str | None) -> float | None:
-    """Unix seconds of a query; ``None`` where there are none. Raises :class:`aiohttp.web.HTTPBadRequest`."""
-    if not value:
-        return None
-    if not _MOMENT.fullmatch(value):
-        raise web.HTTPBadRequest
-    return float(value)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.blobs.base import BlobMissing, Blobs, BlobsUnavailable
@@ -39,7 +39,7 @@ Secrets = Callable[[str], Sequence[bytes]]
 class Trail(msgspec.Struct, frozen=True):
     """A case, or a message without one (``number`` is ``""``), with its steps, oldest first.
 
-    ``older`` is what the next page of earlier messages begins before (Unix seconds), ``None`` at the first message.
+    ``older`` is the id of the message that the page of earlier ones begins before, ``""`` at the first message.
     ``forgotten`` says that what told of the citizen is erased. ``address`` and ``name`` are as the veil shows them.
     """
 
@@ -58,7 +58,7 @@ class Trail(msgspec.Struct, frozen=True):
     forgotten: bool
     revealed: bool
     steps: tuple[Step, ...]
-    older: float | None = None
+    older: str = ""
     event_id: str = ""
 
     @property
@@ -68,38 +68,37 @@ class Trail(msgspec.Struct, frozen=True):
 
 
 async def case_trail(
-    store: Store, number: str, *, secrets: Secrets, revealed: bool = False, before: float | None = None
+    store: Store, number: str, *, secrets: Secrets, revealed: bool = False, before: str = ""
 ) -> Trail | None:
     """The way of the case that bears the number; ``None`` where no case does.
 
-    ``before`` (Unix seconds) asks for the page of what happened before then.
+    ``before``, the id of a message, asks for the page of what happened before it; ``None`` also where there is none.
     """
-    until = float("inf") if before is None else before
     async with store.read() as connection:
         case = (await connection.execute(select(cases).where(cases.c.number == number))).first()
         if case is None:
             return None
         sender = await _sender(connection, case.sender_key)
-        window = messages.c.case_number == number
-        if before is not None:
-            window &= messages.c.received_at < before
-        newest = select(messages).where(window).order_by(messages.c.received_at.desc()).limit(PAGE + 1)
-        rows = (await connection.execute(newest)).all()
-        older = rows[PAGE - 1].received_at if len(rows) > PAGE else None
-        rows, since = rows[:PAGE], older if older is not None else float("-inf")
-        written = (await connection.execute(select(outbox).where(outbox.c.case_number == number))).all()
-        replies = [row for row in written if since <= row.created_at < until]
+        until = await _moment(connection, before)
+        if before and until is None:
+            return None
+        rows = (await connection.execute(_window(number, until, before).limit(PAGE + 1))).all()
+        older = rows[PAGE - 1] if len(rows) > PAGE else None
+        rows, since = rows[:PAGE], older.received_at if older is not None else None
+        replies = await _between(connection, outbox, outbox.c.case_number, outbox.c.created_at, number, since, until)
         tries = await _deliveries(connection, store, [row.id for row in replies])
-        said = (await connection.execute(select(updates).where(updates.c.number == number))).all()
-        files = (await connection.execute(select(attachments).where(attachments.c.case_number == number))).all()
+        said = await _between(connection, updates, updates.c.number, updates.c.received_at, number, since, until)
+        files = await _between(
+            connection, attachments, attachments.c.case_number, attachments.c.created_at, number, since, until
+        )
     events = [(row, _event(row)) for row in rows]
     sensitive = case.anonymous or case.confidential
     veil = _veil(sender, [e for _, e in events], sensitive=sensitive, revealed=revealed, secrets=secrets(case.channel))
     steps = [step for row, event in events for step in message_steps(row, event, veil)]
     steps += opening_steps(case, rows)
-    steps += [file_step(row, veil) for row in files if since <= row.created_at < until]
+    steps += [file_step(row, veil) for row in files]
     steps += reply_steps(replies, tries, veil)
-    steps += [update_step(row, veil) for row in said if since <= row.received_at < until]
+    steps += [update_step(row, veil) for row in said]
     return Trail(
         number=case.number,
         state=case.state,
@@ -116,7 +115,7 @@ async def case_trail(
         forgotten=case.sender_key == NOBODY,
         revealed=revealed,
         steps=ordered(steps),
-        older=older,
+        older=older.event_id if older is not None else "",
     )
 
 
@@ -166,6 +165,37 @@ async def message_trail(
         steps=ordered(steps),
         event_id=event_id,
     )
+
+
+async def _moment(connection: AsyncConnection, event_id: str) -> float | None:
+    """When the message came in; ``None`` where there is none with this id."""
+    query = select(messages.c.received_at).where(messages.c.event_id == event_id)
+    return (await connection.execute(query)).scalar() if event_id else None
+
+
+def _window(number: str, until: float | None, before: str) -> Select[Any]:
+    """A case's messages, the newest first, from before the one with the id ``before``: several may share a moment."""
+    at, id_ = messages.c.received_at, messages.c.event_id
+    query = select(messages).where(messages.c.case_number == number).order_by(at.desc(), id_.desc())
+    return query if until is None else query.where(at <= until, tuple_(at, id_) < tuple_(until, before))
+
+
+async def _between(
+    connection: AsyncConnection,
+    table: Table,
+    bears: ColumnElement[Any],
+    at: ColumnElement[float],
+    number: str,
+    since: float | None,
+    until: float | None,
+) -> Sequence[Any]:
+    """Rows of a case from ``since`` to before ``until``, so that each stands on one page."""
+    query = select(table).where(bears == number)
+    if since is not None:
+        query = query.where(at >= since)
+    if until is not None:
+        query = query.where(at < until)
+    return (await connection.execute(query)).all()
 
 
 async def _sender(connection: AsyncConnection, key: str) -> Any:

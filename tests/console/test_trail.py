@@ -117,17 +117,18 @@ async def test_secrets_of_the_channel_stay_out_even_when_revealed(world: World) 
 
 async def test_a_long_case_is_read_a_page_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trails, "PAGE", 2)
-    events = [said(f"jalan rusak bagian {n}", after=n * 60, id_=f"m-{n}") for n in range(5)]
+    # Three came at one moment, as they do from a mailbox.
+    events = [said(f"jalan rusak bagian {n}", after=max(n - 2, 0) * 60, id_=f"m-{n}") for n in range(5)]
     number = await world.case(*events)
     seen: list[str] = []
-    before: float | None = None
+    before = ""
     pages = 0
     while True:
         found = await case_trail(world.store, number, secrets=no_secrets, before=before)
         assert found is not None
         seen += [step.event_id for step in found.steps if step.what == "event"]
         before, pages = found.older, pages + 1
-        if before is None:
+        if not before:
             break
     assert pages == 3
     assert sorted(seen) == sorted(event.id for event in events)

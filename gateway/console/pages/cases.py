@@ -116,11 +116,11 @@ class Cases:
 
     def _case_page(self, request: web.Request, trail: Trail) -> web.Response:
         words = self._words(request)
-        before = forms.moment(request.query.get("before"))
+        before = request.query.get("before", "")[:64]
         return page(request, "pages/case", trail=trail, before=before, key=fresh_key(), longest=LONGEST_TEXT, **words)
 
     async def _case(self, request: web.Request, number: str, *, revealed: bool = False) -> Trail:
-        before = forms.moment(request.query.get("before"))
+        before = request.query.get("before", "")[:64]
         found = await case_trail(
             self._console.store, number, secrets=self._console_secrets, revealed=revealed, before=before
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import pytest
 import pytest_asyncio
@@ -55,13 +55,36 @@ async def stage(shared_store_url: str, telling_numbers: None) -> AsyncIterator[S
     await store.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def played(stage: Stage, request: pytest.FixtureRequest) -> Mapping[Row, Heard | BaseException]:
-    """What came of every row that this run asks for, all of them played at once.
+class Played:
+    """What came of the rows, a table at a time: all that this run asks for of a table are played at once.
 
-    So the dispatcher takes many people's messages in one batch, as it does in the field, and a row chosen with ``-k``
-    is played alone.
+    So the dispatcher takes many people's messages in one batch, as it does in the field; a row chosen with ``-k`` is
+    played alone; and two workers that share the rows play hardly any of them twice.
     """
-    chosen = (getattr(item, "callspec", None) for item in request.session.items)
-    rows = list(dict.fromkeys(spec.params["row"] for spec in chosen if spec and "row" in spec.params))
-    return dict(zip(rows, await asyncio.gather(*map(stage.play, rows), return_exceptions=True), strict=True))
+
+    def __init__(self, stage: Stage, chosen: Mapping[str, Sequence[Row]]) -> None:
+        self._stage = stage
+        self._chosen = chosen
+        self._heard: dict[str, Mapping[Row, Heard | BaseException]] = {}
+
+    async def heard(self, table: str, row: Row) -> Heard:
+        """What came of one row of a table; raises what went wrong with it."""
+        if table not in self._heard:
+            rows = self._chosen[table]
+            results = await asyncio.gather(*map(self._stage.play, rows), return_exceptions=True)
+            self._heard[table] = dict(zip(rows, results, strict=True))
+        found = self._heard[table][row]
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+
+@pytest.fixture(scope="module")
+def played(stage: Stage, request: pytest.FixtureRequest) -> Played:
+    """The rows that this run asks for, none of them played yet."""
+    chosen: dict[str, dict[Row, None]] = {}
+    for item in request.session.items:
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        if "row" in params and "table" in params:
+            chosen.setdefault(params["table"], {})[params["row"]] = None
+    return Played(stage, {table: list(rows) for table, rows in chosen.items()})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
-from tests.conversation.stage import Heard, expected
+from tests.conversation.conftest import Played
+from tests.conversation.stage import expected
 from tests.conversation.story import Row
 from tests.conversation.tables import TABLES
 
@@ -18,15 +17,12 @@ def _marks(row: Row) -> tuple[pytest.MarkDecorator, ...]:
 
 
 ROWS = [
-    pytest.param(row, id=f"{title}: {row.name} ({row.on})", marks=_marks(row))
+    pytest.param(title, row, id=f"{title}: {row.name} ({row.on})", marks=_marks(row))
     for title, rows in TABLES.items()
     for row in rows
 ]
 
 
-@pytest.mark.parametrize("row", ROWS)
-async def test_a_message_lands_where_the_design_puts_it(played: Mapping[Row, Heard | BaseException], row: Row) -> None:
-    heard = played[row]
-    if isinstance(heard, BaseException):
-        raise heard
-    assert heard == expected(row)
+@pytest.mark.parametrize(("table", "row"), ROWS)
+async def test_a_message_lands_where_the_design_puts_it(played: Played, table: str, row: Row) -> None:
+    assert await played.heard(table, row) == expected(row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 
 from config.settings import Settings
 from gateway.channelset import ChannelConfig
-from gateway.commands.common import ConfigFile, complete, fail, read
+from gateway.commands.common import ConfigFile, complete, fail, operator, read
 from gateway.commands.privacy import SenderType
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def add_block(
 
     async def work(store: Store, settings: Settings, channels: dict[str, ChannelConfig]) -> str:
         who = await whom(store, address, kind.value if kind else None, sender_secret(settings), channels)
-        new = await add(store, who, reason=reason.strip(), by=_operator())
+        new = await add(store, who, reason=reason.strip(), by=operator())
         return f"{who.key[:ID_LENGTH]}: {'blocked' if new else 'was blocked already'} on {who.type}"
 
     typer.echo(_with_store(config, work))
@@ -95,7 +94,7 @@ def remove_block(
             key = named[0].sender_key
         else:
             key = (await whom(store, address, kind.value if kind else None, sender_secret(settings), channels)).key
-        return key[:ID_LENGTH] if await remove(store, key, by=_operator()) else ""
+        return key[:ID_LENGTH] if await remove(store, key, by=operator()) else ""
 
     lifted = _with_store(config, work)
     if not lifted:
@@ -123,11 +122,3 @@ def _with_store(config: Path | None, work: Callable[[Store, Settings, dict[str, 
         return complete(run())
     except NotOneSenderError as error:
         fail(str(error), 2)
-
-
-def _operator() -> str:
-    """Who is at the keyboard, as the system knows them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

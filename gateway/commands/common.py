@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Coroutine
@@ -49,6 +50,14 @@ def complete(work: Coroutine[Any, Any, T]) -> T:
         return uvloop.run(work)
     except StoreUnavailable as error:
         fail(f"the store cannot be reached: {error}", 1)
+
+
+def operator() -> str:
+    """Who is at the keyboard, as the system knows them: for the audit log."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def fail(message: str, status: int) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import time
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from config.settings import Settings
-from gateway.commands.common import ConfigFile, complete, fail, read
+from gateway.commands.common import ConfigFile, complete, fail, operator, read
 
 letters = typer.Typer(help="Dead letters: what could not be read, decided or delivered.", no_args_is_help=True)
 
@@ -100,15 +99,7 @@ async def _discard(settings: Settings, identifier: str, reason: str) -> str:
         async with store.write() as connection:
             if not await deadletters.discard(connection, rows[0].id, at=time.time(), reason=reason):
                 return f"{identifier} was replayed or discarded before"
-            await record(connection, _operator(), "discard", rows[0].id, reason)
+            await record(connection, operator(), "discard", rows[0].id, reason)
     finally:
         await store.close()
     return ""
-
-
-def _operator() -> str:
-    """Who is at the keyboard, as the system knows them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

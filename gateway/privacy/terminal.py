@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -17,6 +16,7 @@ from config.settings import Settings
 from gateway.blobs.base import BlobsUnavailable
 from gateway.blobs.factory import make_blobs
 from gateway.channelset import ChannelConfig
+from gateway.commands.common import operator
 from gateway.eventlog.base import LogUnavailable
 from gateway.identity import process_name, sender_secret
 from gateway.privacy.expiry import expiries
@@ -49,7 +49,7 @@ async def forget_sender(
         if not yes and not typer.confirm("Erase who this is and what they wrote, for good?", err=True):
             return 1
         with _progress(err) as told:
-            done = await forgetting.forget(found, by=_operator(), told=told)
+            done = await forgetting.forget(found, by=operator(), told=told)
     except (BlobsUnavailable, LogUnavailable, StoreUnavailable) as error:
         err.print(f"gateway: not all was erased: {escape(str(error))}; {AGAIN}")
         return 1
@@ -126,14 +126,6 @@ async def _tell(settings: Settings, store: Store, done: Forgotten) -> None:
         out.print("PostgreSQL: the tables were vacuumed; its write-ahead log and backups keep copies of their own")
     for expiry in await expiries(settings):
         out.print(f"Kafka, {escape(expiry.said(settings))}")
-
-
-def _operator() -> str:
-    """Who is at the keyboard, as the system knows them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
 
 
 @contextmanager

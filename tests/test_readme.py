@@ -38,7 +38,7 @@ def test_every_command_is_in_the_readme(command: str) -> None:
 @pytest.mark.parametrize("words", [w for w in COMMANDS if w[0] == "make"], ids=" ".join)
 def test_every_make_target_exists(words: list[str]) -> None:
     makefile = (TOP / "Makefile").read_text(encoding="utf-8")
-    for target in words[1:]:
+    for target in (word for word in words[1:] if "=" not in word):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 

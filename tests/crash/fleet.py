@@ -82,6 +82,9 @@ class Fleet(Site):
         settings["server"]["port"] = self.ports[name]
         if self._lasting:
             settings["log"] = {**settings["log"], "instance_id": name}
+        if settings["log"]["backend"] == "kafka":
+            # A spool of its own: else a process that starts late may find a dead one's, and drain it in its place.
+            settings["log"] = {**settings["log"], "path": str(self.folder / f"spool-{name}.db")}
         for section, values in self.own.get(name, {}).items():
             settings[section] = settings.get(section, {}) | values
         process = Born(self._nursery, self.folder, settings, role=self.role_of(name), port=self.ports[name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -117,7 +118,10 @@ class Stage:
                 )
         except TimeoutError:
             book = await self._book()
-            raise AssertionError(f"{book.wrong()}\n{self.fleet.said()[-8000:]}") from None
+            states = Counter(row.state for row in await self.fleet.rows(outbox))
+            heard = len(await self.fleet.rows(messages))
+            told = f"{len(self.letters)} written, {heard} messages, replies {dict(states)}"
+            raise AssertionError(f"{book.wrong()} {told}\n{self.fleet.said()[-8000:]}") from None
         finally:
             await self.stop()
         return await self._book()

@@ -292,7 +292,10 @@ def test_no_request_fails_unforeseen(target: Target) -> None:
 
 def test_no_part_of_the_gateway_fell_over(target: Target) -> None:
     """After all of the above, and two heartbeats more."""
-    assert ask(target.port, Raw(b"POST", b"/webhooks/sms-kannel?token=\xff\xfe&%FF=1", (), b"x")).status == 401
+    # Whichever of aiohttp's two parsers reads it: one lets raw bytes into a path, one does not.
+    for odd, statuses in ((b"%FF%FE", {401}), (b"\xff\xfe", {400, 401})):
+        asked = Raw(b"POST", b"/webhooks/sms-kannel?token=" + odd + b"&%FF=1", (), b"x")
+        assert ask(target.port, asked).status in statuses
     with contextlib.suppress(TimeoutError):
         asyncio.run(asyncio.wait_for(target.process.said("gateway.part_failed"), 3.0))
     assert "gateway.part_failed" not in target.process.log

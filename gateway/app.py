@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 import logging
 import signal
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 from aiohttp import web
@@ -24,43 +22,32 @@ from gateway.api import Api
 from gateway.attachments.collector import Collector
 from gateway.blobs.factory import make_blobs
 from gateway.channelset import ChannelConfig
-from gateway.console.pages import add_pages
-from gateway.console.shell import Console
 from gateway.delivery.deliverer import Deliverer
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.relay import Relay
 from gateway.eventlog.factory import make_log
 from gateway.health.heart import Heart
 from gateway.health.journal import Journal
-from gateway.health.parts import (
-    UNKNOWN,
-    ChannelHealth,
-    channel_health,
-    credentials_of,
-    receiving_of,
-    seen_by_others,
-    sending_of,
-)
-from gateway.health.parts import Part as HealthPart
+from gateway.health.parts import ChannelHealth
 from gateway.health.pauses import Pauses
 from gateway.health.probes import Probes
-from gateway.health.told import ChannelTold, Told
 from gateway.health.watch import Watch
 from gateway.hub import Hub
 from gateway.identity import process_name
 from gateway.intake.door import Door
 from gateway.intake.ports import Ports, Registration
-from gateway.intake.puller import Puller, Reading
+from gateway.intake.puller import Puller
 from gateway.intake.recorder import Recorder
-from gateway.metrics import PREFIX, Metrics
+from gateway.metrics import Metrics
 from gateway.notices import notice
 from gateway.privacy.keeper import Keeper
 from gateway.readers import Readers
 from gateway.replay import Replayer
 from gateway.replies import Replies
 from gateway.server import BrokenRequests, Pulse, Runner, add_doors, add_not_found, add_pulse
-from gateway.store.engine import Store, StoreUnavailable
-from gateway.store.migrate import migrate
+from gateway.standing import Standing, Works
+from gateway.store.engine import Store
+from gateway.supervisor import Part, Supervisor
 from gateway.updates.desk import Desk
 from gateway.updates.inbox import Inbox
 from gateway.updates.writer import Context
@@ -68,22 +55,9 @@ from gateway.updates.writer import Context
 log = structlog.get_logger(__name__)
 
 Role = Literal["all", "intake", "dispatch", "deliver"]
-FIRST_REST, LONGEST_REST = 0.5, 15.0
 MAX_LINE = 64 * 1024
 """Bytes of a request's first line. A long text in a script of three bytes a letter, each written %XX, takes 9 of
 them a letter where a provider calls by GET."""
-
-
-class Part(Protocol):
-    """One supervised part of the program."""
-
-    async def run(self) -> None:
-        """Work until :meth:`stop`."""
-        ...
-
-    def stop(self) -> None:
-        """Begin nothing more."""
-        ...
 
 
 _http_log = logging.getLogger("gateway.http")
@@ -112,11 +86,12 @@ class Gateway:
         self.owner = process_name()
         # The CloudEvents source: the gateway as others know it, whichever process speaks.
         self.source = settings.server.base_url
-        self.channels: dict[str, Channel] = {}
         self.log = make_log(settings)
         self.store = Store(settings.store.url.get_secret_value(), pool_size=settings.store.pool_size)
         self._hub = Hub(settings.server.base_url, self.store, self.owner)
         self.blobs = make_blobs(settings.blobs)
+        self._works = Works()
+        self._standing = Standing(self._works, log=lambda: self.log, metrics=self.metrics, settings=settings, role=role)
         self.pauses = Pauses()
         self.journal = Journal(settings.health.interactions)
         self._heart = Heart(
@@ -125,18 +100,17 @@ class Gateway:
             metrics=self.metrics,
             owner=self.owner,
             role=role,
-            tell=self._told,
+            tell=self._standing.told,
             pauses=self.pauses,
             journal=self.journal,
         )
-        self._probes: Probes | None = None
-        self._recorders_by_name: Mapping[str, Recorder] = {}
-        self._ports: Ports | None = None
         self._stop = asyncio.Event()
-        self._pullers: dict[str, Puller] = {}
-        self._registrations: dict[str, Registration] = {}
-        self._deliverer: Deliverer | None = None
-        self._store_state = "not asked yet"
+        self._supervisor = Supervisor(self.store, self.pauses, self._stop)
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """The channels by name; none before the start."""
+        return self._works.channels
 
     @property
     def base_url(self) -> str:
@@ -175,7 +149,7 @@ class Gateway:
             await self.log.start()
             stack.push_async_callback(self.log.close)
             self._hub.open(http)
-            self.channels = {n: c.spec.make(n, c.settings, self._hub) for n, c in self._configs.items()}
+            self._works.channels = {n: c.spec.make(n, c.settings, self._hub) for n, c in self._configs.items()}
             for channel in self.channels.values():
                 stack.push_async_callback(channel.close)
             await self._work(started)
@@ -185,7 +159,7 @@ class Gateway:
         """Start the role's parts, wait for the stop, and stop them in the order in which messages travel."""
         parts: list[tuple[str, Part]] = []
         if self.role in ("all", "deliver"):
-            self._deliverer = Deliverer(
+            self._works.deliverer = Deliverer(
                 self.channels,
                 settings=self.settings,
                 store=self.store,
@@ -195,7 +169,7 @@ class Gateway:
                 pauses=self.pauses,
                 journal=self.journal,
             )
-            parts += [("deliverer", self._deliverer), ("collector", self._collector())]
+            parts += [("deliverer", self._works.deliverer), ("collector", self._collector())]
         desk: Desk | None = None
         if self.role != "deliver":
             relay = Relay(store=self.store, log=self.log, owner=self.owner)
@@ -206,13 +180,11 @@ class Gateway:
                 dispatcher = self._dispatcher(replies, relay)
                 parts = [("dispatcher", dispatcher), ("updates", inbox), ("relay", relay), *parts]
                 parts.append(("keeper", Keeper(self.settings, self.store, self.blobs, owner=self.owner)))
-        recorders = self._recorders() if self.takes_in else {}
-        runner = await self._listen(recorders, desk) if self.listens else None
-        ports = self._ports = Ports({name: self.channels[name] for name in recorders}, recorders, self.pauses)
+        recorders = self._works.recorders = self._recorders() if self.takes_in else {}
+        runner = await self._listen(desk) if self.listens else None
+        ports = self._works.ports = Ports({name: self.channels[name] for name in recorders}, recorders, self.pauses)
         await ports.start()
-        parts = [*self._health_parts(recorders), *self._intakes(recorders), *parts, *self._alarms()]
-        migrated = asyncio.create_task(self._migrate(), name="migrate")
-        tasks = [asyncio.create_task(self._supervise(name, part, migrated), name=name) for name, part in parts]
+        self._supervisor.start([*self._health_parts(), *self._intakes(), *parts, *self._alarms()])
         try:
             log.info("gateway.started", role=self.role, channels=sorted(self.channels), settings=self.settings.source)
             started()
@@ -222,26 +194,20 @@ class Gateway:
                 await ports.stop()
                 if runner is not None:
                     await runner.cleanup()
-                for _, part in parts:
-                    part.stop()
-                # A migration under way is not cut off: on SQLite its thread would be waited for in vain.
-                await asyncio.gather(migrated, *tasks)
+                await self._supervisor.finish()
         except TimeoutError:
             log.warning("gateway.grace_over", seconds=self.settings.server.shutdown_grace)
         finally:
-            for task in (migrated, *tasks):
-                task.cancel()
-            await asyncio.gather(migrated, *tasks, return_exceptions=True)
+            await self._supervisor.end()
             await self._heart.leave()
 
-    def _health_parts(self, recorders: Mapping[str, Recorder]) -> list[tuple[str, Part]]:
+    def _health_parts(self) -> list[tuple[str, Part]]:
         """What tells how this process stands and judges how all of them do; every role has the first and last."""
-        self._recorders_by_name = recorders
         settings, store, owner = self.settings, self.store, self.owner
         watch = Watch(store=store, settings=settings, metrics=self.metrics, owner=owner, channels=self.channels)
         found: list[tuple[str, Part]] = [("heart", self._heart), ("watch", watch)]
-        if self._deliverer is not None:
-            self._probes = Probes(
+        if self._works.deliverer is not None:
+            self._works.probes = Probes(
                 self.channels,
                 store=store,
                 owner=owner,
@@ -249,40 +215,8 @@ class Gateway:
                 timeout=settings.delivery.timeout,
                 journal=self.journal,
             )
-            found.append(("probes", self._probes))
+            found.append(("probes", self._works.probes))
         return found
-
-    def _told(self) -> Told:
-        """What the heart tells of this process."""
-        ready, why = self.log.ready()
-        senders = self._deliverer.senders if self._deliverer else {}
-        probed = self._probes.found if self._probes else {}
-        asked = self._probes.at if self._probes else {}
-        channels = {}
-        for name, channel in self.channels.items():
-            sender, recorder = senders.get(name), self._recorders_by_name.get(name)
-            receiving, sending = self._receiving(name), sending_of(sender)
-            channels[name] = ChannelTold(
-                receiving,
-                sending,
-                credentials_of(receiving, sending, probed.get(name)),
-                tuple(channel.quotas()),
-                sender.breaker.state.value if sender else "",
-                (recorder.last_received if recorder else 0) or None,
-                (sender.last_sent if sender else 0) or None,
-                asked.get(name),
-            )
-        now, oldest = time.time(), getattr(self.log, "oldest", None)
-        lag = self.metrics.registry.get_sample_value(f"{PREFIX}log_lag")
-        return Told(
-            now,
-            channels,
-            ready,
-            why,
-            int(lag or 0) if self.role in ("all", "dispatch") else None,
-            getattr(self.log, "depth", 0),
-            None if oldest is None else max(0.0, now - oldest),
-        )
 
     def _alarms(self) -> list[tuple[str, Part]]:
         """What tells people outside of trouble. Every role has them; leases in the store say whose turn it is."""
@@ -310,7 +244,7 @@ class Gateway:
         )
 
     def _desk(self, replies: Replies, relay: Relay) -> Desk:
-        topics, deliverer = self.settings.topics, self._deliverer
+        topics, deliverer = self.settings.topics, self._works.deliverer
         return Desk(
             store=self.store,
             context=Context(replies, topics.cases, self.source, self.settings.zone, self._private_types()),
@@ -333,7 +267,7 @@ class Gateway:
 
     def _dispatcher(self, replies: Replies, relay: Relay) -> Dispatcher:
         settings = self.settings
-        deliverer = self._deliverer
+        deliverer = self._works.deliverer
         return Dispatcher(
             settings=settings,
             log=self.log,
@@ -371,12 +305,13 @@ class Gateway:
             for name, channel in self.channels.items()
         }
 
-    def _intakes(self, recorders: Mapping[str, Recorder]) -> list[tuple[str, Part]]:
+    def _intakes(self) -> list[tuple[str, Part]]:
         """What reads the channels that are read, and registers those that are called."""
-        for name, recorder in recorders.items():
-            channel = self.channels[name]
+        works = self._works
+        for name, recorder in works.recorders.items():
+            channel = works.channels[name]
             if channel.sources():
-                self._pullers[name] = Puller(
+                works.pullers[name] = Puller(
                     channel,
                     recorder,
                     store=self.store,
@@ -385,19 +320,19 @@ class Gateway:
                     pauses=self.pauses,
                 )
             elif Capability.WEBHOOK in channel.spec.capabilities:
-                self._registrations[name] = Registration(channel)
-        intakes: list[tuple[str, Part]] = [(f"read {name}", puller) for name, puller in self._pullers.items()]
-        return [*intakes, *((f"register {name}", part) for name, part in self._registrations.items())]
+                works.registrations[name] = Registration(channel)
+        intakes: list[tuple[str, Part]] = [(f"read {name}", puller) for name, puller in works.pullers.items()]
+        return [*intakes, *((f"register {name}", part) for name, part in works.registrations.items())]
 
-    async def _listen(self, recorders: Mapping[str, Recorder], desk: Desk | None) -> Runner:
+    async def _listen(self, desk: Desk | None) -> Runner:
         """Open the port, with the webhooks where this role takes messages in."""
         app = web.Application()
         add_pulse(app, self.pulse())
         if self.takes_in:
-            add_doors(app, self._doors(recorders))
+            add_doors(app, self._doors())
         if self.takes_in and desk is not None:
             Api(self.settings, self.store, desk).add_to(app)
-            add_pages(self._console(desk), app)
+            self._add_console(app, desk)
         if self._extend is not None:
             self._extend(app)
         add_not_found(app)
@@ -420,9 +355,13 @@ class Gateway:
         log.info("gateway.listening", address=f"http://{host}:{bound}")
         return runner
 
-    def _console(self, desk: Desk) -> Console:
+    def _add_console(self, app: web.Application, desk: Desk) -> None:
         """The operators' console, with what it needs to act."""
-        settings, deliverer = self.settings, self._deliverer
+        # Only where it is shown: its templates and ciphers are a good part of a start.
+        from gateway.console.pages import add_pages
+        from gateway.console.shell import Console
+
+        settings, deliverer = self.settings, self._works.deliverer
         replayer = Replayer(
             store=self.store,
             log=self.log,
@@ -431,7 +370,7 @@ class Gateway:
             source=self.source,
             doors={name: (channel, self._readers(channel.spec.type, name)) for name, channel in self.channels.items()},
         )
-        return Console(
+        console = Console(
             settings,
             self._configs,
             self.store,
@@ -440,8 +379,9 @@ class Gateway:
             replay=replayer.replay,
             on_replies=deliverer.wake if deliverer else lambda: None,
         )
+        add_pages(console, app)
 
-    def _doors(self, recorders: Mapping[str, Recorder]) -> list[Door]:
+    def _doors(self) -> list[Door]:
         return [
             Door(
                 self.channels[name],
@@ -451,7 +391,7 @@ class Gateway:
                 pauses=self.pauses,
                 journal=self.journal,
             )
-            for name, recorder in recorders.items()
+            for name, recorder in self._works.recorders.items()
             if Capability.WEBHOOK in self.channels[name].spec.capabilities
         ]
 
@@ -460,71 +400,11 @@ class Gateway:
         return Pulse(
             metrics=self.metrics,
             channels=self.health,
-            dependencies=lambda: {"log": self.log.ready()[1] or "ok", "store": self._store_state},
+            dependencies=lambda: {"log": self.log.ready()[1] or "ok", "store": self._supervisor.store_state},
             ready=self.log.ready,
-            refresh=self._refresh,
+            refresh=self._standing.refresh,
         )
 
     def health(self) -> dict[str, ChannelHealth]:
-        """Every channel's health: what this process works on as it sees it, the rest as the watch does."""
-        senders = self._deliverer.senders if self._deliverer else {}
-        probed = self._probes.found if self._probes else {}
-        found = {}
-        for name, channel in self.channels.items():
-            own = channel_health(
-                self._receiving(name), sending_of(senders.get(name)), channel.quotas(), probed.get(name)
-            )
-            found[name] = seen_by_others(own, partial(self._heart.view.state, name))
-        return found
-
-    def _receiving(self, name: str) -> HealthPart:
-        """How this process receives on a channel."""
-        if not self.takes_in:
-            return UNKNOWN
-        called = name in self._registrations or (self._ports is not None and self._ports.listens(name))
-        return receiving_of(can_append=self.log.ready(), webhook=called, readings=self._readings(name))
-
-    def _readings(self, name: str) -> list[Reading]:
-        """How the sources and the registration of a channel stand."""
-        puller, registration = self._pullers.get(name), self._registrations.get(name)
-        readings = list(puller.reading.values()) if puller else []
-        return [*readings, registration.reading] if registration else readings
-
-    def _refresh(self) -> None:
-        self.metrics.spool_depth.set(getattr(self.log, "depth", 0))
-        self.metrics.spool_bytes.set(getattr(self.log, "bytes", 0))
-        self.metrics.spool_limit_bytes.set(self.settings.log.spool_max_bytes if hasattr(self.log, "bytes") else 0)
-
-    async def _migrate(self) -> None:
-        """Bring the store's schema up to date, however long the store is away; at a stop no new attempt is made."""
-        rest = FIRST_REST
-        while not self._stop.is_set():
-            try:
-                await migrate(self.store)
-                # Before any part works: what an operator has paused stays paused over a restart.
-                await self.pauses.load(self.store)
-            except StoreUnavailable as error:
-                self._store_state = f"away: {error}"
-                log.warning("store.away", reason=str(error), retry_in=rest)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), rest)
-                rest = min(rest * 2, LONGEST_REST)
-            else:
-                self._store_state = "ok"
-                return
-
-    async def _supervise(self, name: str, part: Part, migrated: asyncio.Task[None]) -> None:
-        """Run a part, once the store is ready if it needs it; start it again when it fails, until the stop."""
-        if not isinstance(part, Registration):
-            await asyncio.wait([migrated])
-        rest = FIRST_REST
-        while not self._stop.is_set():
-            try:
-                await part.run()
-            except Exception:
-                log.exception("gateway.part_failed", part=name, retry_in=rest)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), rest)
-                rest = min(rest * 2, LONGEST_REST)
-            else:
-                return
+        """Every channel's health, see :meth:`gateway.standing.Standing.health`."""
+        return self._standing.health(self._heart.view.state)

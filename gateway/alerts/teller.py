@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from channels.errors import ChannelError, RetryLater
-from config.settings import Alerts as AlertSettings
+from config.operations import Alerts as AlertSettings
 from gateway.alerts import ledger as ledgers
 from gateway.alerts.rules import Change, Ledger, end, following, forget_old, over, take, told
 from gateway.alerts.sinks import Message, Sink, message_of

@@ -18,7 +18,7 @@ import msgspec
 
 from channels.errors import ChannelError
 from channels.http import HttpClient, HttpResponse
-from config.settings import Console
+from config.operations import Console
 from gateway.console.page import Role
 
 TIMEOUT: Final = 10.0

@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from config.settings import Health
+from config.operations import Health
 from gateway.health import figures
 from gateway.health.journal import Interaction, Journal
 from gateway.health.pauses import Pauses

@@ -195,8 +195,9 @@ def _channel(
     stand = _part(stands.get((name, ""))) if nobody is None else PartView(nobody.state, nobody.reason)
     known = [one.channels[name] for one in told if name in one.channels]
     this_minute, this_hour = int(at // 60) * 60, int(at // HOUR) * HOUR
-    hour = [minutes[m].received if m in minutes else 0 for m in range(this_minute - 59 * 60, this_minute + 60, 60)]
-    day = [hours[h].received if h in hours else 0 for h in range(this_hour - 23 * HOUR, this_hour + HOUR, HOUR)]
+    nothing = figures.Counted()
+    hour = [minutes.get(minute, nothing) for minute in range(this_minute - 59 * 60, this_minute + 60, 60)]
+    day = [hours.get(start, nothing) for start in range(this_hour - 23 * HOUR, this_hour + HOUR, HOUR)]
     latencies = [counted.latencies for counted in minutes.values()]
     return ChannelView(
         name=name,
@@ -209,12 +210,12 @@ def _channel(
         paused=paused,
         last_in=max([t for t in (last[0], *(one.last_in for one in known)) if t], default=None),
         last_out=max([t for t in (last[1], *(one.last_out for one in known)) if t], default=None),
-        hour=hour,
-        day=day,
-        received_hour=sum(hour),
-        received_day=sum(day),
-        sent_hour=sum(counted.sent for counted in minutes.values()),
-        sent_day=sum(counted.sent for counted in hours.values()),
+        hour=[counted.received for counted in hour],
+        day=[counted.received for counted in day],
+        received_hour=sum(counted.received for counted in hour),
+        received_day=sum(counted.received for counted in day),
+        sent_hour=sum(counted.sent for counted in hour),
+        sent_day=sum(counted.sent for counted in day),
         p50=percentile(latencies, 0.50),
         p95=percentile(latencies, 0.95),
         waiting=waiting,

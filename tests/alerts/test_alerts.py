@@ -16,7 +16,7 @@ from channels.errors import ChannelError, Refused, RetryLater
 from channels.http import HttpClient
 from channels.sms.settings import SmsSettings
 from channels.sms.standin import StandIn
-from config.settings import Alerts as AlertSettings
+from config.operations import Alerts as AlertSettings
 from config.settings import Settings
 from gateway.alerts import teller
 from gateway.alerts.alerts import Alerts, make_sinks

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner, Result
 
 from config.load import load
-from config.settings import Alerts
+from config.operations import Alerts
 from gateway.cli import app
 from tests.alerts.servers import Ear, http_server, mail_server
 from tests.process import toml

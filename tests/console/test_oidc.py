@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from config.settings import Console
+from config.operations import Console
 from gateway.console import accounts
 from gateway.console.oidc import NotAllowed, identity
 from gateway.store.engine import Store

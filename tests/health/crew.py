@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from config.settings import Health, Settings
+from config.operations import Health
+from config.settings import Settings
 from gateway.health.parts import Part
 from gateway.health.told import ChannelTold, Told, encode
 from gateway.health.watch import Watch

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from config.settings import Health
+from config.operations import Health
 from gateway.health.heart import Heart
 from gateway.health.journal import Journal
 from gateway.health.pauses import Pauses, pause

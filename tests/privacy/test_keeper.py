@@ -14,7 +14,8 @@ from sqlalchemy import update
 
 from channels.base import OutboundMessage, Part, Receipt
 from config.durations import DAY, HOUR
-from config.settings import Log, Retention, Settings
+from config.operations import Retention
+from config.settings import Log, Settings
 from gateway.blobs.folder import Folder
 from gateway.eventlog.base import Record
 from gateway.eventlog.sqlite import SqliteLog

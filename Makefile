@@ -44,6 +44,10 @@ services: $(VENV)/.dev ## fetch the real parts the tests use (Kannel, Kafka), wh
 test: $(VENV)/.dev services ## set up and run the whole test suite
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(VENV)/.dev services ## take the pictures in docs/images anew, with a browser
+	@SCREENSHOTS=docs/images $(BIN)/pytest tests/browser/test_pictures.py $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.dev ## style and import rules
 	@$(BIN)/ruff check .

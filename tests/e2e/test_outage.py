@@ -18,9 +18,9 @@ from tests.kafka.broker import Broker
 
 
 @pytest.fixture
-def frail_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def frail_postgres() -> Iterator[Postgres]:
     """A server that a test may stop."""
-    server = Postgres.in_folder(tmp_path_factory)
+    server = Postgres.start()
     yield server
     server.end()
 

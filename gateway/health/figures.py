@@ -17,7 +17,7 @@ from gateway.store.operations import health, health_changes, pauses, traffic
 from gateway.store.operations import instances as processes
 from gateway.store.tables import dead_letters, outbox
 
-HOUR = 3600
+HOUR, DAY = 3600, 86400
 
 
 class Counted(msgspec.Struct):
@@ -32,13 +32,21 @@ class Counted(msgspec.Struct):
 async def minutes(connection: AsyncConnection, since: float) -> dict[str, dict[int, Counted]]:
     """By channel and minute (Unix seconds, whole minutes), from ``since`` on."""
     found: dict[str, dict[int, Counted]] = {}
-    for row in await connection.execute(select(traffic).where(traffic.c.minute > int(since) - 60)):
-        counted = found.setdefault(row.channel, {}).setdefault(row.minute, Counted())
-        counted.received += row.received
-        counted.sent += row.sent
-        counted.failed += row.failed
-        latencies = read(row.latencies)
-        counted.latencies = [a + b for a, b in zip(counted.latencies or [0] * len(latencies), latencies, strict=False)]
+    columns = (traffic.c[name] for name in ("channel", "minute", "received", "sent", "failed", "latencies"))
+    rows = await connection.execute(select(*columns).where(traffic.c.minute > int(since) - 60))
+    for channel, minute, received, sent, failed, took in rows:
+        latencies = read(took)
+        counted = found.setdefault(channel, {}).get(minute)
+        if counted is None:
+            found[channel][minute] = Counted(received, sent, failed, latencies)
+            continue
+        counted.received += received
+        counted.sent += sent
+        counted.failed += failed
+        if counted.latencies and latencies:
+            counted.latencies = [a + b for a, b in zip(counted.latencies, latencies, strict=True)]
+        else:
+            counted.latencies = counted.latencies or latencies
     return found
 
 
@@ -62,6 +70,30 @@ async def hours(connection: AsyncConnection, since: float, until: float | None =
     for row in await connection.execute(query):
         found.setdefault(row.channel, {})[int(row.hour)] = Counted(int(row.received), int(row.sent), int(row.failed))
     return found
+
+
+class Day:
+    """The hours of the last day, for one who asks every few seconds: only the last two are read each time.
+
+    Counts of an hour that is over hardly change (a process writes late when the store was away), so the whole day is
+    read again after ``WHOLE_EVERY`` seconds.
+    """
+
+    WHOLE_EVERY = 300.0
+
+    def __init__(self) -> None:
+        self._read_at = -math.inf
+        self._kept: dict[str, dict[int, Counted]] = {}
+
+    async def read(self, connection: AsyncConnection, at: float) -> dict[str, dict[int, Counted]]:
+        """As :func:`hours` gives them, of the 24 hours before ``at``."""
+        if not 0 <= at - self._read_at < self.WHOLE_EVERY:
+            self._kept = await hours(connection, at - DAY)
+            self._read_at = at
+            return self._kept
+        for channel, counted in (await hours(connection, (at // HOUR - 1) * HOUR)).items():
+            self._kept.setdefault(channel, {}).update(counted)
+        return self._kept
 
 
 async def received(connection: AsyncConnection, since: float) -> dict[str, dict[int, int]]:

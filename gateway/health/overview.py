@@ -22,7 +22,7 @@ from gateway.health.latency import percentile
 from gateway.health.told import Told, decode
 from gateway.store.engine import Store
 
-HOUR, DAY = 3600, 86400
+HOUR = 3600
 LATEST_CHANGES = 20
 
 
@@ -120,13 +120,21 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 async def overview(
-    store: Store, settings: Settings, channels: Mapping[str, ChannelConfig], now: float | None = None
+    store: Store,
+    settings: Settings,
+    channels: Mapping[str, ChannelConfig],
+    now: float | None = None,
+    *,
+    day: figures.Day | None = None,
 ) -> Overview:
-    """Read how everything stands. Raises :class:`~gateway.store.engine.StoreUnavailable`."""
+    """Read how everything stands. Raises :class:`~gateway.store.engine.StoreUnavailable`.
+
+    Who asks again and again hands in the same ``day`` each time.
+    """
     at = time.time() if now is None else now
     async with store.read() as connection:
         minutes = await figures.minutes(connection, at - HOUR)
-        hours = await figures.hours(connection, at - DAY)
+        hours = await (day or figures.Day()).read(connection, at)
         last = await figures.last_minutes(connection, store, list(channels))
         waiting = await figures.waiting(connection)
         dead = await figures.dead(connection)

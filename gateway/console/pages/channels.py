@@ -14,7 +14,7 @@ from gateway.console.audit import record
 from gateway.console.labels import label
 from gateway.console.moments import ago, lasted
 from gateway.console.page import language_of
-from gateway.console.pages.overview import charts_of
+from gateway.console.pages.overview import charts_of, labels_of
 from gateway.console.shell import Console, needs, operator_of, page, redirect
 from gateway.console.words import word
 from gateway.health.overview import overview
@@ -105,7 +105,7 @@ class Channels:
         calls, older_calls = await records.interactions_of(console.store, config.name)
         changes, older_changes = await records.changes_of(console.store, config.name)
         language = language_of(request)
-        chart = partial(charts_of, at=stands.at, zone=console.settings.zone, language=language)
+        chart = partial(charts_of, labels=labels_of(stands.at, console.settings.zone), language=language)
         return page(
             request,
             "pages/channel",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from markupsafe import Markup
@@ -17,6 +18,7 @@ from gateway.console.moments import ago, lasted
 from gateway.console.page import language_of
 from gateway.console.shell import Console, fragment, needs, page
 from gateway.console.words import word
+from gateway.health import figures
 from gateway.health.overview import ChannelView, overview
 from gateway.health.overview import Overview as Stands
 
@@ -29,6 +31,7 @@ class Overview:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._day = figures.Day()
 
     @needs("viewer")
     async def show(self, request: web.Request) -> web.Response:
@@ -48,12 +51,12 @@ class Overview:
             "ago": partial(ago, now=stands.at, language=language),
             "lasted": lasted,
             "label": partial(label, language),
-            "chart": partial(charts_of, at=stands.at, zone=self._console.settings.zone, language=language),
+            "chart": partial(charts_of, labels=labels_of(stands.at, self._console.settings.zone), language=language),
         }
 
     async def _read(self) -> Stands:
         console = self._console
-        return await overview(console.store, console.settings, console.channels, console.now())
+        return await overview(console.store, console.settings, console.channels, console.now(), day=self._day)
 
     def _fragments(self, request: web.Request, stands: Stands, language: str) -> Fragments:
         context = self.context(stands, language)
@@ -76,16 +79,25 @@ def routes(pages: Overview, live: Live) -> list[web.RouteDef]:
     return [web.get("/ops", pages.show), web.get("/ops/live", stream)]
 
 
-def charts_of(channel: ChannelView, *, at: float, zone: Any, language: str) -> list[dict[str, Any]]:
+def charts_of(channel: ChannelView, *, labels: Mapping[str, Sequence[str]], language: str) -> list[dict[str, Any]]:
     """The two charts of a channel: what was received in the last hour and the last day, each with its table."""
     found = []
-    for name, values, seconds, rows in (("hour", channel.hour, 60, FEW), ("day", channel.day, 3600, 1)):
-        begins = [(int(at // seconds) - len(values) + 1 + place) * seconds for place in range(len(values))]
-        labels = [datetime.fromtimestamp(moment, zone).strftime("%H:%M") for moment in begins]
-        table = [(labels[place], sum(values[place : place + rows])) for place in range(0, len(values), rows)]
+    for name, values, rows in (("hour", channel.hour, FEW), ("day", channel.day, 1)):
+        table = [(labels[name][place], sum(values[place : place + rows])) for place in range(0, len(values), rows)]
         most = max(values, default=0)
         title = word(language, f"overview.chart_{name}", channel=channel.name)
         said = word(language, f"overview.chart_{name}_said", total=sum(values), most=most)
         svg: Markup = sparkline(values, name=f"{channel.name}-{name}", title=title, description=said)
         found.append({"name": name, "svg": svg, "title": title, "rows": table})
     return found
+
+
+def labels_of(at: float, zone: ZoneInfo) -> dict[str, list[str]]:
+    """When each minute of the last hour, and each hour of the last day, began: the same for every channel."""
+    return {
+        name: [
+            datetime.fromtimestamp((int(at // seconds) - count + 1 + place) * seconds, zone).strftime("%H:%M")
+            for place in range(count)
+        ]
+        for name, seconds, count in (("hour", 60, 60), ("day", 3600, 24))
+    }

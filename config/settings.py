@@ -61,7 +61,7 @@ class Server(Section):
         default="", description="the address under which providers reach the gateway; empty: http://host:port"
     )
     request_timeout: Seconds = Field(default=10.0, description="a request that is not complete by then is dropped")
-    max_connections: Count = Field(default=4096, description="connections held open at once; further ones wait")
+    max_connections: Count = Field(default=4096, description="connections held open at once; further ones are dropped")
     max_body: Bytes = Field(
         default=MIB, description="largest body of any request; a channel's own limit may be smaller"
     )

@@ -344,6 +344,7 @@ class Gateway:
             handle_signals=False,
             shutdown_timeout=server.shutdown_grace / 2,
             max_line_size=MAX_LINE,
+            max_connections=server.max_connections,
         )
         await runner.setup()
         port = server.port if self._port is None else self._port
@@ -400,10 +401,14 @@ class Gateway:
         return Pulse(
             metrics=self.metrics,
             channels=self.health,
-            dependencies=lambda: {"log": self.log.ready()[1] or "ok", "store": self._supervisor.store_state},
+            dependencies=lambda: {"log": self.log.ready()[1] or "ok", "store": self._store_state()},
             ready=self.log.ready,
             refresh=self._standing.refresh,
         )
+
+    def _store_state(self) -> str:
+        """How the store was when it was last written to, at the start or by the heart."""
+        return f"away: {self._heart.trouble}" if self._heart.trouble else self._supervisor.store_state
 
     def health(self) -> dict[str, ChannelHealth]:
         """Every channel's health, see :meth:`gateway.standing.Standing.health`."""

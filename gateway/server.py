@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import msgspec
+import structlog
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -13,6 +17,11 @@ from gateway.answers import problem
 from gateway.health.parts import CONDITIONS, ChannelHealth, worst
 from gateway.intake.door import Door
 from gateway.metrics import CONTENT_TYPE, Metrics
+
+log = structlog.get_logger(__name__)
+
+TELL_EVERY = 10.0
+"""Seconds between two lines about too many connections."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -109,7 +118,22 @@ class _Protocol(web.RequestHandler):  # type: ignore[type-arg,unused-ignore]
 
 
 class _Server(web.Server):  # type: ignore[type-arg,unused-ignore]
-    """Makes the connections."""
+    """Makes the connections, and drops those beyond ``most``."""
+
+    most: int
+    told_at: float
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:  # type: ignore[type-arg,unused-ignore]
+        """Take a connection in."""
+        super().connection_made(handler, transport)
+        if len(self._connections) <= self.most:
+            return
+        # Not at once: the framework is not ready to lose a connection that it is still taking in.
+        self._loop.call_soon(transport.abort)
+        now = time.monotonic()
+        if now - self.told_at >= TELL_EVERY:
+            self.told_at = now
+            log.warning("http.too_many_connections", most=self.most)
 
     def __call__(self) -> web.RequestHandler:  # type: ignore[type-arg,unused-ignore]
         connection = super().__call__()
@@ -119,11 +143,19 @@ class _Server(web.Server):  # type: ignore[type-arg,unused-ignore]
 
 
 class Runner(web.AppRunner):
-    """Runs an application whose every refusal is in the one form, also that of a request which is none."""
+    """Runs an application whose every refusal is in the one form, also that of a request which is none.
+
+    At most ``max_connections`` are held; a further one is dropped, which its caller takes for a server that is away.
+    """
+
+    def __init__(self, app: web.Application, *, max_connections: int, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._most = max_connections
 
     async def _make_server(self) -> web.Server:  # type: ignore[type-arg,unused-ignore]
         made = await super()._make_server()
         made.__class__ = _Server
+        vars(made).update(most=self._most, told_at=-TELL_EVERY)
         return made
 
 

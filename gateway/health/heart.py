@@ -91,6 +91,8 @@ class Heart:
             "started_at": time.time(),
         }
         self.view = View(settings.missing_after)
+        self.trouble = ""
+        """Why the store could not be written at the last beat; ``""`` where it could."""
 
     def stop(self) -> None:
         """Beat no more; the last word is :meth:`leave`."""
@@ -98,16 +100,15 @@ class Heart:
 
     async def run(self) -> None:
         """Beat until :meth:`stop`."""
-        away = False
         while not self._stopping.is_set():
             try:
                 await self.beat()
             except (StoreUnavailable, DBAPIError, TimeoutError) as error:
-                if not away:
+                if not self.trouble:
                     log.warning("health.heart_waits", reason=type(error).__name__)
-                away = True
+                self.trouble = str(error) if isinstance(error, StoreUnavailable) else type(error).__name__
             else:
-                away = False
+                self.trouble = ""
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._settings.heartbeat)
 

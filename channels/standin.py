@@ -225,7 +225,7 @@ class StandInServer(abc.ABC, Generic[H]):
             response = await call()
         return response
 
-    async def wait_for(self, condition: Callable[[Sequence[H]], bool], timeout: float = 10.0) -> list[H]:
+    async def wait_for(self, condition: Callable[[Sequence[H]], bool], timeout: float = 30.0) -> list[H]:
         """Wait until ``condition`` holds for what was sent so far; returns it. Raises :class:`TimeoutError`."""
         async with asyncio.timeout(timeout), self._arrived:
             await self._arrived.wait_for(lambda: condition(self.sent))

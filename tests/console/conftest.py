@@ -56,7 +56,7 @@ async def site(request: pytest.FixtureRequest, copied_url: str) -> AsyncIterator
     if getattr(request, "param", "sqlite") == "sqlite":
         store = Store(copied_url)
     else:
-        store = await fresh_store(request.getfixturevalue("postgres").create())
+        store = await fresh_store(request.getfixturevalue("postgres").create_migrated())
         await people(store)
     async with running(store) as opened:
         yield opened

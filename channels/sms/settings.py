@@ -13,7 +13,7 @@ from config.durations import MINUTE, Seconds
 
 DialectName = Literal["kannel", "twilio", "vonage", "infobip", "zenziva", "generic"]
 
-SECRET_FIELDS = frozenset({"webhook_token", "password", "api_key", "signature_secret"})
+SECRET_FIELDS = frozenset({"webhook_token", "password", "api_key", "signature_secret", "status_page"})
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "kannel": ("send_url", "username", "password"),
@@ -64,6 +64,12 @@ class SmsSettings(ChannelSettings):
         "Zenziva: passkey",
     )
     api_key: SecretStr | None = Field(default=None, min_length=1, description="Infobip: API key")
+    status_page: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Kannel: bearerbox's status page with its password, such as "
+        "http://127.0.0.1:13000/status.txt?password=…; unset: it is not asked how it is",
+    )
     signature_secret: SecretStr | None = Field(
         default=None,
         min_length=1,

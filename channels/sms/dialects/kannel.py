@@ -6,10 +6,11 @@ Out: ``/cgi-bin/sendsms`` by GET. Kannel joins and splits long messages itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from channels.base import InboundMessage, ReceiptOutcome, Request
-from channels.errors import Malformed, Misconfigured
+from channels.errors import Malformed, Misconfigured, RetryLater
 from channels.http import HttpResponse
 from channels.sms.dialects.base import Dialect
 from channels.sms.inbound import clean, decode, fields_of, message, raw_of, receipt, time_of
@@ -30,6 +31,9 @@ _SAID: tuple[tuple[str, Verdict], ...] = (
     ("sending failed", "retry"),
 )
 """What smsbox says, by what it means. Its 403 is a wrong password or a number that no SMSC of it takes."""
+
+_STATUS = re.compile(r"^Status: (\w+)", re.MULTILINE)
+_LINK = re.compile(r"^ +([^\s[]+)\[.*\((online|connecting|re-connecting|disconnected|dead|unknown)\b", re.MULTILINE)
 
 
 class Kannel(Dialect):
@@ -71,6 +75,30 @@ class Kannel(Dialect):
                 sender=self.sender(clean(fields.get("to", ""))),
             ),
         )
+
+    def probe(self) -> Call | None:
+        """Bearerbox's status page, where the settings name it."""
+        page = self.settings.status_page
+        return Call(method="GET", url=secret(page)) if page is not None else None
+
+    def read_probe(self, response: HttpResponse) -> str:
+        """Bearerbox runs, and all of its links are on-line: those to carriers, and the one to us."""
+        said = response.text
+        running = _STATUS.search(said)
+        if running is None:
+            if response.status >= 500:
+                settle(response)
+            raise Misconfigured(
+                "bearerbox does not show its status: a wrong password, or the address of something else",
+                reason="bad_status_page",
+            )
+        if running[1] != "running":
+            raise RetryLater(f"bearerbox is {running[1]}", reason="bearerbox_stopped")
+        links = dict(_LINK.findall(said.partition("SMSC connections:")[2]))
+        off = [f"{name} ({state})" for name, state in links.items() if state != "online"]
+        if off or not links:
+            raise RetryLater(f"not on-line at Kannel: {', '.join(off) or 'any link'}", reason="no_link")
+        return f"bearerbox runs, all of its {len(links)} links are on-line"
 
     def call(self, to: str, text: str, delivery: str) -> Call:
         """Sendsms by GET; ``coding`` says the alphabet (0 GSM, 2 UCS-2), ``charset`` only how ``text`` is written."""

@@ -18,7 +18,7 @@ from gateway.store.engine import StoreUnavailable
 from normalizer.event import ComplaintEvent, decode
 from tests.fixtures.migrated import copy_to
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 TOKEN = "s3cret-token"
 KANNEL = {
     "type": "sms",

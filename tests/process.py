@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 POLL_SECONDS = 0.02
 
 

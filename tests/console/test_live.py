@@ -15,7 +15,7 @@ from gateway.console import live as streams
 from gateway.console.live import Fragments, Live
 from gateway.store.engine import StoreUnavailable
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class Stage:

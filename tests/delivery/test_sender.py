@@ -29,7 +29,7 @@ from gateway.store.tables import cases, dead_letters, deliveries, outbox, public
 from tests.channels.host import FakeHost
 from tests.dispatcher import make
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 KANNEL = SmsSettings(
     dialect="kannel",
     sender="1708",

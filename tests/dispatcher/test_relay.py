@@ -15,7 +15,7 @@ from gateway.eventlog.base import LogUnavailable, Record, RecordRefused
 from gateway.store.engine import Store
 from gateway.store.tables import publications
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 HEADERS = (("ce_id", b"1"),)
 
 

@@ -21,7 +21,7 @@ from normalizer.event import ComplaintEvent, decode
 from tests.inside import KANNEL
 from tests.process import GatewayProcess, free_port
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 EMBEDDED, CLUSTER = "embedded", "cluster"
 BACKENDS = (EMBEDDED, CLUSTER)
 

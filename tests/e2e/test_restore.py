@@ -19,7 +19,7 @@ from normalizer.tracking import shown
 from tests.inside import Inside, running, settings
 
 ANI, BUDI, CITRA = "+6281200000001", "+6281200000002", "+6281200000003"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

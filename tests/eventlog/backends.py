@@ -19,7 +19,7 @@ from gateway.eventlog.kafka_cluster import Cluster, Topic
 from gateway.eventlog.spool import SpooledLog
 from gateway.eventlog.sqlite import SqliteLog
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 PARTITIONS = 3
 
 

@@ -41,7 +41,7 @@ from tests.dispatcher.make import event as an_event
 from tests.dispatcher.test_dispatcher import Bench
 from tests.normalizer.make import sms
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 NUMBER = "4829137065"
 PHOTO = Attachment("jalan rusak.jpg", "image/jpeg", 1000, reference="photo-1")
 

@@ -21,7 +21,7 @@ from gateway.store.leases import acquire
 from gateway.store.tables import leases
 from tests.channels.host import FakeHost
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class Mailbox:

@@ -18,7 +18,7 @@ from config.load import load
 from gateway.channelset import load_channels
 from gateway.sandbox.run import sandboxed
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 EMBEDDED = Path(str(resources.files("config") / "embedded.toml"))
 API_TOKEN = "sandbox"
 NUMBER = re.compile(r"\d{3} \d{3} \d{4}")

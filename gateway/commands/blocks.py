@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -67,11 +68,14 @@ def list_blocks(config: ConfigFile = None) -> None:
     """List the blocked senders, the newest first: id, type, masked address, since when, by whom, why."""
     from gateway.blocks import listed
 
-    async def work(store: Store, _settings: Settings, _channels: dict[str, ChannelConfig]) -> Sequence[Block]:
-        return await listed(store)
+    async def work(
+        store: Store, settings: Settings, _channels: dict[str, ChannelConfig]
+    ) -> tuple[Sequence[Block], ZoneInfo]:
+        return await listed(store), settings.zone
 
-    for one in _with_store(config, work):
-        since = datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    blocked, zone = _with_store(config, work)
+    for one in blocked:
+        since = datetime.fromtimestamp(one.at, zone).strftime("%Y-%m-%d %H:%M %Z")
         typer.echo(f"{one.id}  {one.type:<10} {one.shown:<24} {since}  {one.blocked_by}: {one.reason}")
 
 

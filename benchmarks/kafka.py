@@ -20,13 +20,13 @@ async def broker(folder: Path) -> AsyncIterator[str]:
     Raises :class:`Absent`.
     """
     try:
-        from tests.kafka.broker import LASTING_JAVA, Broker
+        from tests.kafka.broker import Broker
         from tests.services import available
     except ModuleNotFoundError as error:
         raise Absent(f"the tests' broker needs {error.name}; run `make bench` in a clone") from error
     if reason := available("kafka"):
         raise Absent(f"{reason}; `make services` fetches it where there are Java and Maven")
-    running = Broker(folder, java=LASTING_JAVA)
+    running = Broker(folder)
     try:
         try:
             await asyncio.to_thread(running.start)

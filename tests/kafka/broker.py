@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,8 +23,6 @@ STOP_SECONDS = 30.0
 POLL_SECONDS = 0.02
 # Tests are over before the second compiler or a concurrent collector would pay.
 JAVA = ("java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
-LASTING_JAVA = ("java", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto")
-"""With both compilers, as brokers run in the field."""
 
 SETTINGS = """
 process.roles=broker,controller
@@ -51,8 +49,7 @@ num.io.threads=2
 class Broker:
     """The broker and its process. All methods block; :attr:`bootstrap_servers` stays the same over restarts."""
 
-    def __init__(self, folder: Path, *, java: Sequence[str] = JAVA) -> None:
-        self._java_command = java
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._log = folder / "broker.log"
         self._settings = folder / "server.properties"
@@ -119,7 +116,7 @@ class Broker:
 
     def _java(self) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={KAFKA / 'log4j2.properties'}"
-        return [*self._java_command, logging, "-cp", f"{KAFKA_JARS}/*"]
+        return [*JAVA, logging, "-cp", f"{KAFKA_JARS}/*"]
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")

@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from channels.redaction import mask_address
 from gateway.channelset import ChannelConfig
-from gateway.console.audit import record
 from gateway.privacy.find import NotAnAddressError, Who, behind_handle, candidates, is_handle, known
+from gateway.store.audit import record
 from gateway.store.engine import Store
 from gateway.store.operations import blocks
 

@@ -84,8 +84,8 @@ def discard_letter(
 
 async def _discard(settings: Settings, identifier: str, reason: str) -> str:
     """Discard the one letter whose id begins so, and record it; returns what stands in the way, if anything."""
-    from gateway.console.audit import record
     from gateway.store import deadletters
+    from gateway.store.audit import record
     from gateway.store.engine import Store
     from gateway.store.migrate import migrate
 

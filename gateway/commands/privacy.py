@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.common import ConfigFile, complete, read
+from gateway.commands.common import ConfigFile, complete, operator, read
 
 retention = typer.Typer(help="How long what citizens wrote is kept: [retention] in the settings.", no_args_is_help=True)
 
@@ -54,7 +54,8 @@ def forget(
     from gateway.privacy.terminal import forget_sender
 
     settings, channels = read(config)
-    sys.exit(complete(forget_sender(settings, channels, sender, kind.value if kind else None, yes=yes)))
+    work = forget_sender(settings, channels, sender, kind.value if kind else None, yes=yes, by=operator())
+    sys.exit(complete(work))
 
 
 @retention.command("run")

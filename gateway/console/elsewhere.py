@@ -11,12 +11,13 @@ import structlog
 from aiohttp import web
 
 from config.settings import Settings
-from gateway.console import accounts, audit
+from gateway.console import accounts
 from gateway.console.accounts import AccountError
 from gateway.console.guard import SIGN_IN, Gate, anyone
 from gateway.console.oidc import NotAllowed, Pending, Provider, ProviderAway, SignInRejected
 from gateway.console.page import language_of, local_path, page, redirect
 from gateway.console.words import word
+from gateway.store import audit
 from gateway.store.engine import Store
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from config.settings import Settings
-from gateway.console import accounts, audit
+from gateway.console import accounts
 from gateway.console.accounts import SHORTEST_PASSWORD, AccountError, Passwords
 from gateway.console.elsewhere import Elsewhere
 from gateway.console.guard import LANGUAGE_COOKIE, SIGN_IN, Gate, anyone, needs
@@ -17,6 +17,7 @@ from gateway.console.page import found_operator, language_of, local_path, operat
 from gateway.console.sessions import identifier
 from gateway.console.throttle import Throttle, address_of
 from gateway.console.words import LANGUAGES, word
+from gateway.store import audit
 from gateway.store.engine import Store
 
 log = structlog.get_logger(__name__)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.settings import Settings
 from gateway.blobs.base import Blobs
@@ -21,8 +19,9 @@ from gateway.privacy.find import Who
 from gateway.privacy.letters import blank_letters, blank_publications, relayed
 from gateway.privacy.spelled import Spelled
 from gateway.privacy.wipe import wipe
+from gateway.store.audit import record
 from gateway.store.engine import Store
-from gateway.store.operations import audit, blocks, forgotten
+from gateway.store.operations import blocks, forgotten
 from gateway.store.tables import attachments, cases, deliveries, messages, outbox
 from normalizer.event import decode
 
@@ -116,8 +115,7 @@ class Forgetting:
         told("files of the store", 0, 1)
         await wipe(self._store)
         told("files of the store", 1, 1)
-        async with self._store.write() as connection:
-            await note(connection, by=by, at=until, subject=who.key, detail=f"{who.type}: {counts.said()}")
+        await record(self._store, by[:64], ACTION, who.key, f"{who.type}: {counts.said()}", at=until)
         return Forgotten(counts, blanking.waiting, until)
 
     def _eraser(self) -> Eraser:
@@ -182,9 +180,3 @@ class Forgetting:
             await eraser.cases(numbers[start : start + BATCH], time.time())
             told("cases", min(start + BATCH, len(numbers)), len(numbers))
         await eraser.senders([who.key], numbers)
-
-
-async def note(connection: AsyncConnection, *, by: str, at: float, subject: str, detail: str) -> None:
-    """Write into the operators' audit that ``by`` had somebody forgotten."""
-    row: dict[str, Any] = {"at": at, "operator": by[:64], "action": ACTION, "subject": subject, "detail": detail}
-    await connection.execute(audit.insert(), row)

@@ -24,10 +24,11 @@ from gateway.privacy.blank import NOBODY
 from gateway.privacy.copies import Blanking, blank_copies
 from gateway.privacy.counts import Counts
 from gateway.privacy.erase import BATCH, Eraser
-from gateway.privacy.forget import note
+from gateway.privacy.forget import ACTION
 from gateway.privacy.letters import blank_letters
 from gateway.privacy.wipe import wipe
 from gateway.store import leases
+from gateway.store.audit import record
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.operations import forgotten
 from gateway.store.tables import cases, gatherings, messages
@@ -176,8 +177,7 @@ class Keeper:
         eraser.counts.letters += await blank_letters(self._store, before=cutoff)
         if eraser.counts:
             await eraser.senders(None)
-            async with self._store.write() as connection:
-                await note(connection, by=OPERATOR, at=now, subject="", detail=eraser.counts.said())
+            await record(self._store, OPERATOR, ACTION, detail=eraser.counts.said(), at=now)
 
     async def _retain_caseless(self, eraser: Eraser, cutoff: float) -> None:
         """What is on no case goes by its own age; parts whose message is on one go with it."""

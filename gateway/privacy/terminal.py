@@ -16,7 +16,6 @@ from config.settings import Settings
 from gateway.blobs.base import BlobsUnavailable
 from gateway.blobs.factory import make_blobs
 from gateway.channelset import ChannelConfig
-from gateway.commands.common import operator
 from gateway.eventlog.base import LogUnavailable
 from gateway.identity import process_name, sender_secret
 from gateway.privacy.expiry import expiries
@@ -31,9 +30,9 @@ AGAIN = "what is left is erased when the command is given again"
 
 
 async def forget_sender(
-    settings: Settings, channels: Mapping[str, ChannelConfig], text: str, kind: str | None, *, yes: bool
+    settings: Settings, channels: Mapping[str, ChannelConfig], text: str, kind: str | None, *, yes: bool, by: str
 ) -> int:
-    """Find the sender, ask, forget, tell; returns the exit status."""
+    """Find the sender, ask, forget, tell; ``by`` is who asks. Returns the exit status."""
     err = Console(stderr=True, highlight=False)
     store = Store(settings.store.url.get_secret_value(), pool_size=2)
     forgetting = Forgetting(settings, store, make_blobs(settings.blobs))
@@ -49,7 +48,7 @@ async def forget_sender(
         if not yes and not typer.confirm("Erase who this is and what they wrote, for good?", err=True):
             return 1
         with _progress(err) as told:
-            done = await forgetting.forget(found, by=operator(), told=told)
+            done = await forgetting.forget(found, by=by, told=told)
     except (BlobsUnavailable, LogUnavailable, StoreUnavailable) as error:
         err.print(f"gateway: not all was erased: {escape(str(error))}; {AGAIN}")
         return 1

@@ -10,7 +10,6 @@ from aiohttp import web
 from sqlalchemy import select
 
 from gateway.console import forms
-from gateway.console.audit import record
 from gateway.console.labels import label
 from gateway.console.moments import ago
 from gateway.console.page import language_of
@@ -22,6 +21,7 @@ from gateway.console.trail import Trail, case_trail, message_trail
 from gateway.evidence import secrets_of
 from gateway.identity import sender_secret
 from gateway.replies import LANGUAGES
+from gateway.store.audit import record
 from gateway.store.tables import updates
 from gateway.updates.rules import UpdateInvalid, cleaned
 from gateway.updates.writer import Refusal

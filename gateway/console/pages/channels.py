@@ -10,7 +10,6 @@ from aiohttp import web
 from channels.redaction import scrub
 from gateway.channelset import ChannelConfig
 from gateway.console import forms, records
-from gateway.console.audit import record
 from gateway.console.labels import label
 from gateway.console.moments import ago, lasted
 from gateway.console.page import language_of
@@ -20,6 +19,7 @@ from gateway.console.words import word
 from gateway.health.overview import overview
 from gateway.health.pauses import pause, resume
 from gateway.identity import sender_secret
+from gateway.store.audit import record
 
 LONGEST_REASON = 300
 

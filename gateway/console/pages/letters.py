@@ -12,7 +12,6 @@ from aiohttp import web
 from channels.redaction import scrub
 from gateway.console import forms
 from gateway.console import letters as model
-from gateway.console.audit import record
 from gateway.console.labels import label
 from gateway.console.moments import ago
 from gateway.console.page import language_of
@@ -20,6 +19,7 @@ from gateway.console.shell import Console, needs, operator_of, page, redirect
 from gateway.eventlog.base import LogUnavailable
 from gateway.evidence import secrets_of
 from gateway.replay import ReplayError
+from gateway.store.audit import record
 from gateway.store.deadletters import discard
 
 LONGEST_REASON = 300

@@ -12,14 +12,22 @@ from gateway.store.operations import audit
 
 
 async def record(
-    where: Store | AsyncConnection, operator: str, action: str, subject: str = "", detail: str = ""
+    where: Store | AsyncConnection,
+    operator: str,
+    action: str,
+    subject: str = "",
+    detail: str = "",
+    *,
+    at: float | None = None,
 ) -> None:
     """Add a row: by whom, what (``"pause"``, ``"replay"``, …), on what, and more in words; never an address or a text.
 
-    With a connection the row stands or falls with its transaction, as what changes the store should have it.
-    Raises :class:`StoreUnavailable`.
+    ``at`` is in Unix seconds, now unless given. With a connection the row stands or falls with its transaction, as what
+    changes the store should have it. Raises :class:`StoreUnavailable`.
     """
-    row = insert(audit).values(at=time.time(), operator=operator, action=action, subject=subject, detail=detail)
+    row = insert(audit).values(
+        at=time.time() if at is None else at, operator=operator, action=action, subject=subject, detail=detail
+    )
     if isinstance(where, AsyncConnection):
         await where.execute(row)
         return

@@ -6,9 +6,11 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +21,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks import intake, kafka, overview
 from benchmarks.load import MAX_CONNECTIONS
-from benchmarks.machine import Machine, look
+from benchmarks.machine import look
+from benchmarks.outcome import Absent, Outcome
 from benchmarks.servers import Bare, NotStarted, OnKafka, OnSqlite, Server
 
 RESULTS = Path(__file__).parent / "results"
+
+Run = Callable[..., Awaitable[Outcome]]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -41,15 +46,14 @@ class Log(StrEnum):
     KAFKA = "kafka"
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What is written as JSON: the medians, and every load that they come from."""
+class Benchmark(msgspec.Struct, frozen=True):
+    """``run(console, work, quick=…)`` measures in a folder of its own, and prints its tables.
 
-    benchmark: str
-    at: datetime
-    machine: Machine
-    plan: intake.Plan
-    figures: list[intake.Figures]
-    loads: list[intake.Load]
+    One that takes ``long`` is run when it is named, and by ``--quick``.
+    """
+
+    run: Run
+    long: bool = False
 
 
 @app.command()
@@ -90,11 +94,11 @@ def main(
 
     **overview** asks how long the operators' first page takes with 50 channels and 1,000,000 cases on PostgreSQL.
 
+    What takes long runs only when it is named with `--only`.
+
     Exit status 1: a message answered 200 is not in the log, or is there twice.
     """
     plan = intake.Plan()
-    if quick:
-        plan = intake.Plan(connections=(1, 16), rounds=1, requests=2_000)
     plan = msgspec.structs.replace(
         plan,
         connections=tuple(connections or plan.connections),
@@ -103,67 +107,61 @@ def main(
         warmup=(requests or plan.requests) // 10,
     )
     console = Console(width=None if sys.stdout.isatty() else 140)
+    benchmarks = {
+        Name.INTAKE: Benchmark(partial(run_intake, plan=plan, logs=set(log or Log))),
+        Name.OVERVIEW: Benchmark(overview.run),
+    }
     failed = False
-    for name in only or list(Name):
-        match name:
-            case Name.INTAKE:
-                failed |= asyncio.run(run_intake(plan, set(log or Log), console))
-            case Name.OVERVIEW:
-                asyncio.run(run_overview(console, quick=quick))
+    for name in only or [name for name, one in benchmarks.items() if quick or not one.long]:
+        failed |= asyncio.run(one_of(name, benchmarks[name].run, console, quick=quick))
     raise typer.Exit(1 if failed else 0)
 
 
-async def run_intake(plan: intake.Plan, logs: set[Log], console: Console) -> bool:
-    """Start the servers, measure, print, write; returns whether a message was lost or doubled."""
+async def one_of(name: Name, run: Run, console: Console, *, quick: bool) -> bool:
+    """Look at the machine, run a benchmark, write its JSON; returns whether a message was lost or doubled."""
     RESULTS.mkdir(exist_ok=True)
     # Not in the system's folder for temporary files: that may be memory, where a sync costs nothing.
     work = Path(tempfile.mkdtemp(prefix="work-", dir=RESULTS))
     try:
         machine = look(work)
         console.print(f"{machine}", highlight=False)
-        async with AsyncExitStack() as stack:
-            servers: list[Server] = [await stack.enter_async_context(Bare(work / "bare"))]
-            if Log.SQLITE in logs:
-                servers.append(await stack.enter_async_context(OnSqlite(work / "sqlite")))
-            if Log.KAFKA in logs:
-                try:
-                    bootstrap = await stack.enter_async_context(kafka.broker(work / "broker"))
-                except kafka.Absent as reason:
-                    console.print(f"[yellow]Without Kafka:[/] {reason}")
-                else:
-                    servers.append(await stack.enter_async_context(OnKafka(work / "kafka", bootstrap)))
-            loads = await measure(plan, servers, console)
+        outcome = await run(console, work, quick=quick)
     except NotStarted as error:
         console.print(f"[bold red]{error}[/]")
         return True
+    except Absent as reason:
+        console.print(f"[yellow]Without {name}:[/] {reason}")
+        return False
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    figures = intake.figures(loads, Bare.name)
-    console.print(intake.table(figures, plan.rounds))
     now = datetime.now(UTC)
-    file = RESULTS / f"intake-{now:%Y%m%d-%H%M%S}.json"
-    report = Report("intake", now, machine, plan, figures, loads)
+    file = RESULTS / f"{name}-{now:%Y%m%d-%H%M%S}.json"
+    report = {"benchmark": name, "at": now, "machine": machine, "figures": outcome.figures}
     file.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     console.print(f"Written to {file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file}")
-    return any(row.lost or row.doubled for row in figures)
+    return outcome.failed
 
 
-async def run_overview(console: Console, *, quick: bool) -> None:
-    """Fill a store, measure, print, write."""
-    RESULTS.mkdir(exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="work-", dir=RESULTS))
-    try:
-        machine = look(work)
-        console.print(f"{machine}", highlight=False)
-        figures = await overview.run(console, work, quick=quick)
-    except ModuleNotFoundError as error:
-        console.print(f"[yellow]Without PostgreSQL:[/] it needs {error.name}; run `make bench` in a clone")
-        return
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    now = datetime.now(UTC)
-    file = RESULTS / f"overview-{now:%Y%m%d-%H%M%S}.json"
-    file.write_bytes(msgspec.json.format(msgspec.json.encode({"at": now, "machine": machine, "figures": figures})))
+async def run_intake(console: Console, work: Path, *, plan: intake.Plan, logs: set[Log], quick: bool) -> Outcome:
+    """Start the servers, measure, print; ``quick`` makes fewer requests."""
+    if quick:
+        plan = msgspec.structs.replace(plan, connections=(1, 16), rounds=1, requests=2_000, warmup=200)
+    async with AsyncExitStack() as stack:
+        servers: list[Server] = [await stack.enter_async_context(Bare(work / "bare"))]
+        if Log.SQLITE in logs:
+            servers.append(await stack.enter_async_context(OnSqlite(work / "sqlite")))
+        if Log.KAFKA in logs:
+            try:
+                bootstrap = await stack.enter_async_context(kafka.broker(work / "broker"))
+            except Absent as reason:
+                console.print(f"[yellow]Without Kafka:[/] {reason}")
+            else:
+                servers.append(await stack.enter_async_context(OnKafka(work / "kafka", bootstrap)))
+        loads = await measure(plan, servers, console)
+    figures = intake.figures(loads, Bare.name)
+    console.print(intake.table(figures, plan.rounds))
+    failed = any(row.lost or row.doubled for row in figures)
+    return Outcome({"plan": plan, "medians": figures, "loads": loads}, failed)
 
 
 async def measure(plan: intake.Plan, servers: list[Server], console: Console) -> list[intake.Load]:

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-
-class Absent(Exception):
-    """There is no broker to be had here; the message says why, and what helps."""
+from benchmarks.outcome import Absent
 
 
 @asynccontextmanager

@@ -7,9 +7,7 @@ over HTTP, signed in, one request after another.
 
 from __future__ import annotations
 
-import asyncio
 import re
-import secrets
 import statistics
 import time
 from pathlib import Path
@@ -21,6 +19,8 @@ from rich.table import Table
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from benchmarks.outcome import Outcome
+from benchmarks.postgres import database
 from benchmarks.servers import Server
 from gateway.console import accounts
 from gateway.store.engine import Store
@@ -96,18 +96,12 @@ class OnPostgres(Server):
 async def measure(folder: Path, *, cases: int, channels: int, pages: int) -> Figures:
     """Fill a PostgreSQL of its own, start a gateway on it, and ask for the page so many times.
 
-    Raises :class:`ModuleNotFoundError` where the tests' PostgreSQL is not installed.
+    Raises :class:`benchmarks.outcome.Absent` where the tests' PostgreSQL is not installed.
     """
-    from tests.fixtures.postgres import Postgres
-
-    running = await asyncio.to_thread(Postgres.start)
-    try:
-        url = await asyncio.to_thread(running.create)
+    async with database() as url:
         password = await _fill(url, cases, channels)
         async with OnPostgres(folder / "gateway", url, channels) as server:
             return await _ask(server, password, cases, channels, pages)
-    finally:
-        await asyncio.to_thread(running.end)
 
 
 def table(figures: Figures) -> Table:
@@ -159,10 +153,10 @@ async def _ask(server: OnPostgres, password: str, cases: int, channels: int, pag
     return Figures(cases, channels, pages, statistics.median(took), took[int(len(took) * 0.95)], took[-1], size)
 
 
-async def run(console: Console, folder: Path, *, quick: bool) -> Figures:
+async def run(console: Console, work: Path, *, quick: bool) -> Outcome:
     """Measure and print; ``quick`` fills a hundredth."""
     cases = 10_000 if quick else 1_000_000
     console.print(f"filling PostgreSQL with {cases:,} cases …", highlight=False)
-    figures = await measure(folder / secrets.token_hex(4), cases=cases, channels=50, pages=20 if quick else 100)
+    figures = await measure(work, cases=cases, channels=50, pages=20 if quick else 100)
     console.print(table(figures))
-    return figures
+    return Outcome(figures)

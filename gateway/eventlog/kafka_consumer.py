@@ -268,7 +268,10 @@ class KafkaConsumer:
                     return await has_member(self._cluster, self._group, self._cluster.client_id + self._client_suffix)
                 ends = await member.end_offsets(list(assigned))
                 return all([await member.position(tp) >= end for tp, end in ends.items()])
-        except (KafkaError, OSError, IllegalStateError) as error:
+        except IllegalStateError:
+            # It has lost a partition while it was looked at: a rebalance, which it takes part in.
+            return True
+        except (KafkaError, OSError) as error:
             log.info("log.kafka.consumer_not_proven", group=self._group, reason=type(error).__name__)
             return False
 

@@ -3,33 +3,30 @@
 Each partition is a lane: one batch of it is under way at a time, and what comes meanwhile goes together in the next.
 So a lane keeps its order, and under load a batch carries many records; nothing waits for company.
 
-aiokafka's own ``send`` costs a coroutine, two futures and a look at the metadata for every record. Here a record
-costs its encoding, and the rest is paid once a batch.
+Lanes that are due at the same moment depart together, in one request for each broker; others need not wait for that
+to come back. A record costs its encoding, and the rest is paid once a departure.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from zlib import crc32
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 
 from gateway.eventlog.base import LogUnavailable, Record, RecordRefused
 from gateway.eventlog.kafka_cluster import Cluster
+from gateway.eventlog.kafka_sender import Batch, Sender
 from gateway.seams import Seam, reached
 
 log = structlog.get_logger(__name__)
 
-# Under the brokers' default message.max.bytes (1048588), with room for the batch's own header.
-MAX_BATCH_BYTES = 1_000_000
 # Key and value of one record; headers beyond what is left are for the brokers to refuse.
 MAX_RECORD_BYTES = 980_000
-DROP_SECONDS = 2.0
 
 
 class Append:
@@ -59,11 +56,10 @@ _Pending = list[tuple[Record, Append]]
 class Lane:
     """One partition: what waits for it, and what is under way."""
 
-    __slots__ = ("partition", "topic", "under_way", "waiting")
+    __slots__ = ("place", "under_way", "waiting")
 
     def __init__(self, topic: str, partition: int) -> None:
-        self.topic = topic
-        self.partition = partition
+        self.place = TopicPartition(topic, partition)
         self.waiting: _Pending = []
         self.under_way: _Pending = []
 
@@ -77,30 +73,24 @@ class Link:
 
     def __init__(self, cluster: Cluster, partitions: Mapping[str, int], *, timeout: float) -> None:
         self._timeout = timeout
-        self._lanes: dict[str, list[Lane]] = {}
-        self.learn(partitions)
+        self._lanes = {topic: _lanes(topic, count) for topic, count in partitions.items()}
+        self._sender = Sender(cluster, timeout=max(cluster.timeout, timeout))
         self._loop = asyncio.get_running_loop()
-        self._producer = _Producer(
-            **cluster.options(),
-            enable_idempotence=True,
-            acks="all",
-            max_batch_size=MAX_BATCH_BYTES,
-            request_timeout_ms=int(max(cluster.timeout, timeout) * 1000),
-        )
         self._due: list[Lane] = []
-        self._sends: set[asyncio.Task[None]] = set()
+        self._departures: set[asyncio.Task[None]] = set()
         self.broken: asyncio.Future[str] = self._loop.create_future()
         self.confirmed_at = self._loop.time()
 
     async def connect(self) -> None:
         """Raises :class:`KafkaError` or :class:`OSError` where no broker answers."""
-        await self._producer.start()
+        await self._sender.connect(self._lanes)
 
     def learn(self, partitions: Mapping[str, int]) -> None:
         """Take note of topics that are there now; a known one keeps its number of partitions."""
         for topic, count in partitions.items():
             if topic not in self._lanes:
-                self._lanes[topic] = [Lane(topic, n) for n in range(count)]
+                self._lanes[topic] = _lanes(topic, count)
+                self._sender.learn(topic)
 
     def has(self, topic: str) -> bool:
         """Whether the topic was there when it was last looked for."""
@@ -121,22 +111,22 @@ class Link:
 
     async def alive(self) -> bool:
         """Ask the cluster for a sign of life."""
-        return bool(await self._producer.client.force_metadata_update())
+        return await self._sender.alive()
 
     async def drain(self) -> None:
-        """Wait for what is under way; each send is bounded by the link's timeout."""
-        while self._sends or self._due:
+        """Wait for what is under way; each departure is bounded by the link's timeout."""
+        while self._departures or self._due:
             await asyncio.sleep(0)
-            if self._sends:
-                await asyncio.wait(self._sends)
+            if self._departures:
+                await asyncio.wait(self._departures)
 
     async def drop(self) -> None:
         """Let go of the producer, with whatever it still holds."""
         self._break("the link is closed")
-        for send in self._sends:
-            send.cancel()
-        await asyncio.gather(*self._sends, return_exceptions=True)
-        await self._producer.drop()
+        for departure in self._departures:
+            departure.cancel()
+        await asyncio.gather(*self._departures, return_exceptions=True)
+        await self._sender.close()
 
     def _plan(self, lane: Lane) -> None:
         if not self._due:
@@ -145,50 +135,46 @@ class Link:
 
     def _depart(self) -> None:
         lanes, self._due = self._due, []
+        if self.broken.done():
+            return
+        by_leader: dict[int, list[Lane]] = {}
         for lane in lanes:
-            if lane.waiting and not self.broken.done():
-                send = self._loop.create_task(self._send(lane))
-                self._sends.add(send)
-                send.add_done_callback(self._sends.discard)
+            if lane.waiting:
+                by_leader.setdefault(self._sender.leader(lane.place), []).append(lane)
+        for together in by_leader.values():
+            departure = self._loop.create_task(self._travel(together))
+            self._departures.add(departure)
+            departure.add_done_callback(self._departures.discard)
 
-    async def _send(self, lane: Lane) -> None:
+    async def _travel(self, lanes: Iterable[Lane]) -> None:
+        by_place = {lane.place: lane for lane in lanes}
         try:
-            batch = self._fill(lane)
+            batches = {place: self._fill(lane) for place, lane in by_place.items()}
             reached(Seam.BEFORE_LOG_WRITE)
             async with asyncio.timeout(self._timeout):
-                await (await self._producer.send_batch(batch, lane.topic, partition=lane.partition))
+                await self._sender.deliver(batches, lambda place: self._confirmed(by_place[place]))
         except TimeoutError:
             self._break(f"no confirmation within {self._timeout:g} s")
-        except MessageSizeTooLargeError:
-            if len(lane.under_way) == 1:
-                _fail(lane.under_way, RecordRefused("the record is larger than the brokers take"))
-            self._break("a batch is larger than the brokers take")
-        except KafkaError as error:
-            # Whatever it is, the sequence numbers of an idempotent producer have a gap now.
+        except (KafkaError, OSError) as error:
             self._break(type(error).__name__)
         except Exception as error:
-            log.exception("log.kafka.send_failed", topic=lane.topic, partition=lane.partition)
+            log.exception("log.kafka.send_failed", partitions=len(by_place))
             self._break(type(error).__name__)
-        else:
-            reached(Seam.AFTER_LOG_WRITE)
-            self.confirmed_at = self._loop.time()
-            confirmed, lane.under_way = lane.under_way, []
-            for _, append in confirmed:
-                append.durable()
-            if lane.waiting:
-                self._plan(lane)
 
-    def _fill(self, lane: Lane) -> BatchBuilder:
+    def _confirmed(self, lane: Lane) -> None:
+        reached(Seam.AFTER_LOG_WRITE)
+        self.confirmed_at = self._loop.time()
+        confirmed, lane.under_way = lane.under_way, []
+        for _, append in confirmed:
+            append.durable()
+        if lane.waiting:
+            self._plan(lane)
+
+    def _fill(self, lane: Lane) -> Batch:
         """Move what waits, as far as it fits into one batch."""
-        batch = self._producer.create_batch()
-        taken = 0
-        for record, _ in lane.waiting:
-            headers = list(record.headers)
-            if batch.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
-                break
-            taken += 1
+        data, taken = self._sender.batch(lane.place, [record for record, _ in lane.waiting])
         lane.under_way, lane.waiting = lane.waiting[:taken], lane.waiting[taken:]
-        return batch
+        return Batch(data, partial(_refuse, lane))
 
     def _break(self, reason: str) -> None:
         if not self.broken.done():
@@ -200,18 +186,14 @@ class Link:
                     lane.under_way, lane.waiting = [], []
 
 
-class _Producer(AIOKafkaProducer):  # type: ignore[misc]
-    """aiokafka's producer, which can also be dropped."""
+def _lanes(topic: str, count: int) -> list[Lane]:
+    return [Lane(topic, partition) for partition in range(count)]
 
-    async def drop(self) -> None:
-        """Stop without delivering what is buffered; ``stop`` waits for that for as long as the brokers are away."""
-        self._closed = True
-        # Its requests fail at once when their connections do, so that its sender can be cancelled.
-        await self.client.close()
-        with contextlib.suppress(TimeoutError, KafkaError):
-            async with asyncio.timeout(DROP_SECONDS):
-                await self._sender.close()
-        await self.client.close()
+
+def _refuse(lane: Lane) -> None:
+    """The brokers take less than a batch may hold: where it is one record, that one will never be taken."""
+    if len(lane.under_way) == 1:
+        _fail(lane.under_way, RecordRefused("the record is larger than the brokers take"))
 
 
 def _fail(pending: _Pending, error: LogUnavailable) -> None:

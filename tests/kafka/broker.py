@@ -92,12 +92,25 @@ class Broker:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
+        """SIGSTOP: connections stay open and nothing answers, from the return on."""
         self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + STOP_SECONDS
+        # On a busy machine a thread that runs still serves for a moment after the signal.
+        while not all(state in ("T", "t") for state in self._states()) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
 
     def resume(self) -> None:
         """SIGCONT."""
         self._signal(signal.SIGCONT)
+
+    def _states(self) -> list[str]:
+        """The state of each thread of the process, as proc(5) has it; none where there is no such folder."""
+        states = []
+        for stat in Path(f"/proc/{self._process.pid if self._process else 0}/task").glob("*/stat"):
+            # A thread that ends meanwhile is none.
+            with contextlib.suppress(OSError):
+                states.append(stat.read_text().rpartition(")")[2].split()[0])
+        return states
 
     def wait_until_serving(self) -> None:
         """Wait until the broker has its place in the cluster; a long pause costs it that for a moment."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr
 
 CHANNEL_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MAPPED: Final = IPv6Network("::ffff:0:0/96")
 _CLOCK: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 
 
@@ -88,6 +90,12 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def _plain(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
+
+
 def _words(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in value if word.strip()))
 
@@ -112,6 +120,9 @@ SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
 
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 """A mailbox in ASCII, without a name beside it."""
+
+Network = Annotated[IPvAnyNetwork, AfterValidator(_plain)]
+"""A network such as 192.0.2.0/24, or one address; one of IPv4-mapped addresses is the IPv4 network it stands for."""
 
 Words = Annotated[tuple[str, ...], AfterValidator(_words)]
 """Words as they are spelled, each once, in their order."""

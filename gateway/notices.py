@@ -6,7 +6,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from channels.base import ChannelSettings
-from config.settings import Notices, Settings
+from config.conversation import Notices
+from config.settings import Settings
 from config.values import WEEKDAYS
 
 

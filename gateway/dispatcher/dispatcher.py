@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from config.settings import Settings
+from gateway.dispatcher.letters import letter_of_bytes, letter_of_event, letter_of_letter
 from gateway.dispatcher.lookup import Lookup
 from gateway.dispatcher.outgoing import reply_told
 from gateway.dispatcher.parts import Gathering, Gatherings
@@ -37,7 +39,6 @@ from normalizer.cloudevents import headers as headers_of
 from normalizer.event import ComplaintEvent, decode
 from normalizer.messages import DeadLetter, DeliveryEvent, encode
 from normalizer.normalize import Normalizer
-from normalizer.text import storable
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +47,6 @@ SPARE_NUMBERS = 8
 SWEEP_SECONDS = 1.0
 LONGEST_WAIT = 15.0
 TRIES = 3
-NAME_LENGTH = 64
-"""Characters of a channel's name or an event's id that the store holds."""
 _TOLD: Mapping[str, Literal["reply_delivered", "reply_failed"]] = {
     "delivered": "reply_delivered",
     "failed": "reply_failed",
@@ -187,10 +186,10 @@ class Dispatcher:
                     ours = True
                     if batch:
                         log.exception("dispatcher.event_failed", event_id=batch[0].id)
-                        batch, buried = [], [_letter_of(batch[0], error)]
+                        batch, buried = [], [letter_of_event(batch[0], error)]
                     else:
                         log.exception("dispatcher.letter_failed", letter=buried[0].id)
-                        buried = [_letter_of_letter(buried[0], error)]
+                        buried = [letter_of_letter(buried[0], error)]
                 else:
                     break
         return True
@@ -335,15 +334,15 @@ class Dispatcher:
                 else:
                     events.append(decode(one.record.value))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                letters.append(_letter_of_bytes(one, error))
+                letters.append(letter_of_bytes(one, error))
         return events, letters
 
     def _count(self, outcome: Outcome) -> None:
         """Count what a committed transaction did, and wake who has to act on it."""
-        for channel, intent in outcome.events:
-            self._metrics.events.labels(channel, intent).inc()
-        for channel in outcome.opened:
-            self._metrics.cases_opened.labels(channel).inc()
+        for (channel, intent), count in Counter(outcome.events).items():
+            self._metrics.events.labels(channel, intent).inc(count)
+        for channel, count in Counter(outcome.opened).items():
+            self._metrics.cases_opened.labels(channel).inc(count)
         for stage in outcome.dead:
             self._metrics.dead_letters.labels(stage).inc()
         for channel in outcome.receipts_failed:
@@ -358,47 +357,3 @@ class Dispatcher:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
-
-
-def _letter_of(event: ComplaintEvent, error: Exception) -> DeadLetter:
-    return DeadLetter(
-        id=hashlib.sha256(event.id.encode()).hexdigest()[:32],
-        stage="dispatch",
-        # What the store could not hold in the event it must be able to hold in the letter.
-        channel=storable(event.channel.instance)[:NAME_LENGTH],
-        reason=type(error).__name__,
-        detail="the dispatcher failed on this event; its log has the traceback",
-        at=datetime.now(UTC),
-        event_id=storable(event.id)[:NAME_LENGTH],
-        raw=msgspec.json.encode(event),
-        raw_type="application/json",
-    )
-
-
-def _letter_of_letter(letter: DeadLetter, error: Exception) -> DeadLetter:
-    """A letter about a letter that the store cannot hold."""
-    raw = encode(letter)
-    return DeadLetter(
-        id=hashlib.sha256(raw).hexdigest()[:32],
-        stage="dispatch",
-        channel=storable(letter.channel)[:NAME_LENGTH],
-        reason=type(error).__name__,
-        detail="the store cannot hold this dead letter; its log has the traceback",
-        at=datetime.now(UTC),
-        raw=raw,
-        raw_type="application/json",
-    )
-
-
-def _letter_of_bytes(one: Taken, error: Exception) -> DeadLetter:
-    place = f"{one.record.topic}/{one.partition}/{one.offset}"
-    return DeadLetter(
-        id=hashlib.sha256(place.encode() + one.record.value).hexdigest()[:32],
-        stage="decode",
-        channel="",
-        reason="undecodable",
-        detail=f"{place}: {error}"[:500],
-        at=datetime.now(UTC),
-        raw=one.record.value,
-        raw_type="application/octet-stream",
-    )

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from config.settings import Rules
+from config.conversation import Rules
 from gateway.dispatcher.facts import CaseFacts, SenderFacts
 from gateway.store.engine import Store
 from gateway.store.operations import blocks

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from config.settings import Rules
+from config.conversation import Rules
 from gateway.dispatcher.facts import CaseFacts, Facts
 from normalizer.event import ComplaintEvent
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from config.conversation import Rules
 from config.load import load
-from config.settings import Rules, Settings
+from config.settings import Settings
 from gateway.channelset import load_channels
 from normalizer.words import IntentWords
 

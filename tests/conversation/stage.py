@@ -16,7 +16,8 @@ from sqlalchemy import Row as Record
 from sqlalchemy import Table, delete, select, update
 
 from channels.sms.regions import REGIONS
-from config.settings import Rules, Settings
+from config.conversation import Rules
+from config.settings import Settings
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.outgoing import PRIVATELY
 from gateway.metrics import Metrics

@@ -15,7 +15,8 @@ import structlog
 from sqlalchemy import select
 
 from channels.base import Part, Receipt, Thread
-from config.settings import Rules, Settings
+from config.conversation import Rules
+from config.settings import Settings
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.eventlog.base import Record
 from gateway.eventlog.sqlite import SqliteLog

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from channels.base import Location, Thread
-from config.settings import Rules
+from config.conversation import Rules
 from gateway.dispatcher.facts import Facts
 from gateway.dispatcher.rules import Row, Template, decide
 from normalizer.event import EventChannel

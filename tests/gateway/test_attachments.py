@@ -19,7 +19,8 @@ from sqlalchemy import select, update
 
 from channels.base import Attachment, Channel, OutboundMessage, Part, RawReader, Request, Sent
 from channels.errors import Misconfigured, Refused, RetryLater
-from config.settings import Attachments, Delivery, Rules, Settings
+from config.conversation import Rules
+from config.settings import Attachments, Delivery, Settings
 from gateway.attachments import collector as collecting
 from gateway.attachments.collector import Collector
 from gateway.attachments.names import MAX_BYTES, ending, safe_name
@@ -751,6 +752,13 @@ async def test_another_process_s_lease_is_left_alone(yard: Yard) -> None:
     await yard.set(owner="another", due_at=time.time() + 3600)
     assert await yard.collector()._lease() == 0
     assert (await yard.row()).owner == "another"
+
+
+async def test_a_file_written_down_by_a_clock_that_is_ahead_does_not_wait_for_ours(yard: Yard) -> None:
+    yard.box.answers["photo-1"] = [b"x"]
+    await yard.write()
+    await yard.set(due_at=time.time() + 600)
+    assert (await yard.fetched()).state == "stored"
 
 
 async def test_what_a_stop_cuts_off_is_another_s_at_once(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from channels.base import ChannelSettings
 from channels.sms import SmsSettings
 from channels.sms.segments import measure
 from channels.sms.standin import StandIn
-from config.settings import Notices, Settings
+from config.conversation import Notices
+from config.settings import Settings
 from gateway.notices import notice
 from gateway.replies import LANGUAGES, Replies
 from gateway.store.tables import outbox

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from channels.errors import Malformed, Refused
 from channels.forms import parse_form
 from channels.http import HttpClient
+from config.values import Network
 
 if TYPE_CHECKING:
     from channels.receiving import Kept, Listener, Source, Take
@@ -248,6 +249,11 @@ class ChannelSettings(BaseModel):
     max_body: int | None = Field(
         default=None, ge=1024, description="bytes of one inbound request; unset: the type's own limit"
     )
+    allow_from: tuple[Network, ...] = Field(
+        default=(),
+        description="networks that may call this channel's webhook or write to its port, such as 192.0.2.0/24; any "
+        "other address is refused, whatever it proves; none: all may. Behind a proxy this needs server.trusted_proxies",
+    )
     greeting_id: str = Field(
         default="", max_length=140, description="a line added to this channel's acknowledgements in Indonesian"
     )
@@ -382,15 +388,18 @@ class ChannelSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A channel type, as its folder declares it.
 
     ``settings`` is the pydantic model of an instance, ``channel`` makes one, ``secret_fields`` names the settings
-    that are never shown. ``probe_every`` is the least number of seconds between two calls of :meth:`Channel.probe` by
-    the running program, for a provider that counts or charges them. ``standin`` names the class in the folder's
-    ``standin.py``, imported only when asked for.
+    that are never shown. ``proof`` tells by what an instance knows that something comes from its provider, in words
+    such as "a token": ``""`` where by nothing, ``None`` where nobody writes to it. An instance of ``""`` is a wrong
+    setting unless its settings have a key ``verification``, and it is "none". ``probe_every`` is the least number of
+    seconds between two calls of :meth:`Channel.probe` by the running program, for a provider that counts or charges
+    them. ``standin`` names the class in the folder's ``standin.py``, imported only when asked for.
     """
 
     type: str
     title: str
     settings: SettingsModel
     channel: Callable[[str, Any, Host], Channel]
+    proof: Callable[[Any], str | None]
     limits: Limits = Limits()
     capabilities: frozenset[Capability] = frozenset()
     secret_fields: frozenset[str] = frozenset()

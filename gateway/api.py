@@ -114,7 +114,7 @@ class Api:
             raise Rejected(problem(413, "too_large", "the body is too large")) from error
         except TimeoutError as error:
             raise Rejected(problem(400, "slow_body", "the body did not come in time")) from error
-        except (HttpProcessingError, ClientPayloadError) as error:
+        except (HttpProcessingError, ClientPayloadError, web.RequestPayloadError) as error:
             raise Rejected(problem(400, "bad_body", "the body is not what its headers say")) from error
 
     def _allowed(self, request: web.Request) -> bool:

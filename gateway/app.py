@@ -22,12 +22,14 @@ from gateway.api import Api
 from gateway.attachments.collector import Collector
 from gateway.blobs.factory import make_blobs
 from gateway.channelset import ChannelConfig
+from gateway.connections import BrokenRequests, Runner
 from gateway.delivery.deliverer import Deliverer
 from gateway.dispatcher.dispatcher import Dispatcher
 from gateway.dispatcher.relay import Relay
 from gateway.eventlog.factory import make_log
 from gateway.health.heart import Heart
 from gateway.health.journal import Journal
+from gateway.health.others import Others
 from gateway.health.parts import ChannelHealth
 from gateway.health.pauses import Pauses
 from gateway.health.probes import Probes
@@ -44,7 +46,7 @@ from gateway.privacy.keeper import Keeper
 from gateway.readers import Readers
 from gateway.replay import Replayer
 from gateway.replies import Replies
-from gateway.server import BrokenRequests, Pulse, Runner, add_doors, add_not_found, add_pulse
+from gateway.server import Pulse, add_doors, add_not_found, add_pulse
 from gateway.standing import Standing, Works
 from gateway.store.engine import Store
 from gateway.supervisor import Part, Supervisor
@@ -94,6 +96,7 @@ class Gateway:
         self._standing = Standing(self._works, log=lambda: self.log, metrics=self.metrics, settings=settings, role=role)
         self.pauses = Pauses()
         self.journal = Journal(settings.health.interactions)
+        self._others = Others()
         self._heart = Heart(
             store=self.store,
             settings=settings.health,
@@ -103,6 +106,7 @@ class Gateway:
             tell=self._standing.told,
             pauses=self.pauses,
             journal=self.journal,
+            others=self._others,
         )
         self._stop = asyncio.Event()
         self._supervisor = Supervisor(self.store, self.pauses, self._stop)
@@ -168,6 +172,7 @@ class Gateway:
                 source=self.source,
                 pauses=self.pauses,
                 journal=self.journal,
+                others=self._others,
             )
             parts += [("deliverer", self._works.deliverer), ("collector", self._collector())]
         desk: Desk | None = None
@@ -181,6 +186,9 @@ class Gateway:
                 parts = [("dispatcher", dispatcher), ("updates", inbox), ("relay", relay), *parts]
                 parts.append(("keeper", Keeper(self.settings, self.store, self.blobs, owner=self.owner)))
         recorders = self._works.recorders = self._recorders() if self.takes_in else {}
+        for name in recorders:
+            if self._configs[name].spec.proof(self._configs[name].settings) == "":
+                log.warning("intake.takes_whatever_comes", channel=name)
         runner = await self._listen(desk) if self.listens else None
         ports = self._works.ports = Ports({name: self.channels[name] for name in recorders}, recorders, self.pauses)
         await ports.start()
@@ -345,6 +353,7 @@ class Gateway:
             shutdown_timeout=server.shutdown_grace / 2,
             max_line_size=MAX_LINE,
             max_connections=server.max_connections,
+            request_timeout=server.request_timeout,
         )
         await runner.setup()
         port = server.port if self._port is None else self._port

@@ -72,6 +72,11 @@ def _read(key: Key, table: dict[str, Any], spec: ChannelSpec, origins: Origins) 
     except ValidationError as error:
         told = explain(error, model, origins, prefix=key, secret=frozenset(hidden))
         raise SettingsError([*lines, *told]) from None
+    # Out loud is in the settings, not in a program that forgets to ask for a proof.
+    if not lines and spec.proof(read) == "" and getattr(read, "verification", "") != "none":
+        wrong = "nothing proves what comes in: set a secret for it"
+        also = ', or "none" to take it unproven' if "verification" in model.model_fields else ""
+        lines.append(error_line((*key, "verification"), origins, wrong + also))
     if lines:
         raise SettingsError(lines)
     return read

@@ -91,8 +91,17 @@ def _check_secrets(checks: Checkup, settings: Settings, channels: Mapping[str, C
         for field, value in values:
             if isinstance(value, SecretStr) and value.get_secret_value() in EXAMPLE_SECRETS:
                 say(f"channels.{name}.{field}", "is the one of the examples, no secret")
-        if getattr(config.settings, "verification", "") == "none":
-            checks.note(f"channels.{name}", 'takes whatever comes: verification = "none"')
+        _check_proof(checks, name, config)
+
+
+def _check_proof(checks: Checkup, name: str, config: ChannelConfig) -> None:
+    """By what a channel knows its provider; one that is to know it and cannot has not come so far."""
+    proof, networks = config.spec.proof(config.settings), config.settings.allow_from
+    within = f", and only from {', '.join(map(str, networks))}" if networks else ""
+    if proof:
+        checks.well(f"channels.{name}", f"whoever writes to it is known by {proof}{within}")
+    elif proof == "":
+        checks.note(f"channels.{name}", f'takes whatever comes: verification = "none"{within}')
 
 
 async def _check_channels(checks: Checkup, settings: Settings, channels: Mapping[str, ChannelConfig]) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import null, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels.base import Channel
 from channels.errors import Malformed
 from gateway.eventlog.base import EventLog, Record
 from gateway.evidence import MEDIA_TYPE, request_of_letter
+from gateway.store.audit import record
 from gateway.store.deadletters import settle
 from gateway.store.engine import Store
 from gateway.store.tables import outbox
@@ -47,23 +50,40 @@ class Replayer:
         self._source = source
         self._doors = doors
 
-    async def replay(self, letter: Any) -> str:
-        """Replay one row of ``dead_letters``; returns what came of it. Raises :class:`ReplayError`."""
-        try:
-            steps = {
-                "intake": self._from_evidence,
-                "dispatch": self._from_event,
-                "decode": self._from_event,
-                "case_update": self._from_update,
-            }
-            outcome = await (self._to_outbox if letter.stage == "deliver" else steps[letter.stage])(letter)
-        except KeyError as error:
-            raise ReplayError(f"letters of the stage {letter.stage} cannot be replayed") from error
+    async def replay(self, letter: Any, by: str) -> str:
+        """Replay one row of ``dead_letters`` for the operator ``by``; returns what came of it.
+
+        That it was done stands in the audit, or it was not done: the append is the last thing before the transaction
+        ends. Where that fails all the same, the letter waits on, and the log has an event that it knows already.
+        Raises :class:`ReplayError`, :class:`~gateway.eventlog.base.LogUnavailable` and
+        :class:`~gateway.store.engine.StoreUnavailable`; the letter stays where it is.
+        """
+        outcome, records = self._way_of(letter)
         async with self._store.write() as connection:
-            await settle(connection, letter.id, at=time.time(), outcome=outcome)
+            now = time.time()
+            await settle(connection, letter.id, at=now, outcome=outcome)
+            await record(connection, by[:64], "replay", letter.id, outcome)
+            if records:
+                await self._log.append(records)
+            elif letter.stage == "deliver":
+                await _to_outbox(connection, letter, now)
         return outcome
 
-    async def _from_evidence(self, letter: Any) -> str:
+    def _way_of(self, letter: Any) -> tuple[str, Sequence[Record]]:
+        """What comes of a letter, and the records that bring it about; none where the outbox has its reply."""
+        match letter.stage:
+            case "deliver":
+                return "back in the outbox", ()
+            case "intake":
+                return self._from_evidence(letter)
+            case "dispatch" | "decode":
+                return self._from_event(letter)
+            case "case_update":
+                return self._from_update(letter)
+            case stage:
+                raise ReplayError(f"letters of the stage {stage} cannot be replayed")
+
+    def _from_evidence(self, letter: Any) -> tuple[str, Sequence[Record]]:
         door = self._doors.get(letter.channel)
         if door is None:
             raise ReplayError(f"there is no channel {letter.channel} in the settings")
@@ -78,37 +98,31 @@ class Replayer:
             raise ReplayError(f"still cannot be read: {error}") from error
         received = datetime.fromtimestamp(letter.at, UTC)
         events = [normalizer.event(message, received) for message in messages]
-        await self._log.append(
-            [Record(self._topic, e.sender.key.encode(), encode(e), headers(e, self._source)) for e in events]
-        )
-        return f"read as {len(events)} event(s), appended to the log"
+        records = [Record(self._topic, e.sender.key.encode(), encode(e), headers(e, self._source)) for e in events]
+        return f"read as {len(events)} event(s), appended to the log", records
 
-    async def _from_event(self, letter: Any) -> str:
+    def _from_event(self, letter: Any) -> tuple[str, Sequence[Record]]:
         try:
             event = decode(letter.raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ReplayError(f"still cannot be decoded: {error}") from error
-        record = Record(self._topic, event.sender.key.encode(), letter.raw, headers(event, self._source))
-        await self._log.append([record])
-        return "appended to the log again"
+        again = Record(self._topic, event.sender.key.encode(), letter.raw, headers(event, self._source))
+        return "appended to the log again", [again]
 
-    async def _from_update(self, letter: Any) -> str:
+    def _from_update(self, letter: Any) -> tuple[str, Sequence[Record]]:
         try:
-            update = cleaned(decode_case_update(letter.raw))
+            given = cleaned(decode_case_update(letter.raw))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, UpdateInvalid) as error:
             raise ReplayError(f"still no update: {error}") from error
-        record = Record(self._updates_topic, update.number.encode(), letter.raw, headers(update, self._source))
-        await self._log.append([record])
-        return "appended to the log again"
+        again = Record(self._updates_topic, given.number.encode(), letter.raw, headers(given, self._source))
+        return "appended to the log again", [again]
 
-    async def _to_outbox(self, letter: Any) -> str:
-        now = time.time()
-        statement = (
-            update(outbox)
-            .where(outbox.c.id == letter.reference, outbox.c.state.in_(("failed", "dead")))
-            .values(state="waiting", due_at=now, created_at=now, owner=null(), settled_at=null())
-        )
-        async with self._store.write() as connection:
-            if not (await connection.execute(statement)).rowcount:
-                raise ReplayError("its reply is not waiting for an operator any more")
-        return "back in the outbox"
+
+async def _to_outbox(connection: AsyncConnection, letter: Any, now: float) -> None:
+    statement = (
+        update(outbox)
+        .where(outbox.c.id == letter.reference, outbox.c.state.in_(("failed", "dead")))
+        .values(state="waiting", due_at=now, created_at=now, owner=null(), settled_at=null())
+    )
+    if not (await connection.execute(statement)).rowcount:
+        raise ReplayError("its reply is not waiting for an operator any more")

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import msgspec
-import structlog
 from aiohttp import HttpVersion11, web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.answers import problem
 from gateway.health.parts import CONDITIONS, ChannelHealth, worst
 from gateway.intake.door import Door
 from gateway.metrics import CONTENT_TYPE, Metrics
-
-log = structlog.get_logger(__name__)
-
-TELL_EVERY = 10.0
-"""Seconds between two lines about too many connections."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_OWN = {
-    400: ("malformed", "the request cannot be read"),
-    500: ("internal", "the request could not be answered; the log says why"),
-    504: ("timeout", "the request took too long"),
-}
-"""What is answered where no handler could: the code and the text of a status."""
 
 
 class Pulse:
@@ -79,84 +59,6 @@ class Pulse:
     def overall(self) -> str:
         """The worst state of all channels."""
         return worst(self.channels())
-
-
-class BrokenRequests(logging.Filter):
-    """Takes the content out of what aiohttp logs of requests it could not parse: it quotes their first line.
-
-    That line holds a citizen's number and text where a provider calls by GET.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the line, without the exception that quotes the request."""
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
-            record.msg = f"a request could not be parsed ({type(error).__name__}, answered {error.code})"
-            record.args = ()
-            record.exc_info = None
-        return True
-
-
-class _Protocol(web.RequestHandler):  # type: ignore[type-arg,unused-ignore]
-    """One connection. What the framework answers by itself, it answers as text that quotes the request's first line."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Have it logged, and answer in the one form; the connection is closed."""
-        super().handle_error(request, status, exc, message)
-        code, said = _OWN.get(status, _OWN[500])
-        answer = problem(status, code, said)
-        answer.force_close()
-        return answer
-
-
-class _Server(web.Server):  # type: ignore[type-arg,unused-ignore]
-    """Makes the connections, and drops those beyond ``most``."""
-
-    most: int
-    told_at: float
-
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:  # type: ignore[type-arg,unused-ignore]
-        """Take a connection in."""
-        super().connection_made(handler, transport)
-        if len(self._connections) <= self.most:
-            return
-        # Not at once: the framework is not ready to lose a connection that it is still taking in.
-        self._loop.call_soon(transport.abort)
-        now = time.monotonic()
-        if now - self.told_at >= TELL_EVERY:
-            self.told_at = now
-            log.warning("http.too_many_connections", most=self.most)
-
-    def __call__(self) -> web.RequestHandler:  # type: ignore[type-arg,unused-ignore]
-        connection = super().__call__()
-        # The framework has no place to name the class in.
-        connection.__class__ = _Protocol
-        return connection
-
-
-class Runner(web.AppRunner):
-    """Runs an application whose every refusal is in the one form, also that of a request which is none.
-
-    At most ``max_connections`` are held; a further one is dropped, which its caller takes for a server that is away.
-    """
-
-    def __init__(self, app: web.Application, *, max_connections: int, **options: Any) -> None:
-        super().__init__(app, **options)
-        self._most = max_connections
-
-    async def _make_server(self) -> web.Server:  # type: ignore[type-arg,unused-ignore]
-        made = await super()._make_server()
-        made.__class__ = _Server
-        vars(made).update(most=self._most, told_at=-TELL_EVERY)
-        return made
 
 
 async def expected(request: web.Request) -> None:

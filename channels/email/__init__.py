@@ -11,6 +11,7 @@ SPEC = ChannelSpec(
     title="Email",
     settings=EmailSettings,
     channel=EmailChannel,
+    proof=lambda settings: settings.proof,
     limits=Limits(max_in_flight=8),
     capabilities=frozenset(
         {Capability.POLLING, Capability.LISTENER, Capability.RECEIPTS, Capability.ATTACHMENTS, Capability.THREADS}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Any, AnyStr, Final, cast
 
 import structlog
@@ -19,6 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from channels.email.mail import Reading, read_mail
 from channels.email.settings import EmailSettings, endpoint
 from channels.errors import RetryLater
+from channels.peers import parsed, shown, within
 from channels.receiving import Take
 
 CONNECTIONS: Final = 50
@@ -48,12 +48,13 @@ class MailListener:
         self._name = name
         self._timeout = timeout
         self._address = endpoint(settings.listen)
-        self._allowed = settings.peers
+        bounds = (settings.peers, settings.allow_from or None)
+        self._allowed = [networks for networks in bounds if networks is not None]
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Open the port. Raises :class:`OSError`."""
-        if self._allowed is None:
+        if not self._allowed:
             log.warning("mail is taken from whoever reaches the port", channel=self._name)
         host, port = self._address
         self._server = await asyncio.get_running_loop().create_server(lambda: Door(self), host, port, backlog=100)
@@ -75,7 +76,9 @@ class MailListener:
 
     def refusal(self, address: str) -> str:
         """What a peer hears that may not write now; ``""`` for one that may."""
-        if self._allowed is not None and not any(ip_address(address) in network for network in self._allowed):
+        found = parsed(address)
+        if not all(within(found, networks) for networks in self._allowed):
+            log.warning("a host that may not write here was refused", channel=self._name, network=shown(found))
             return "554 5.7.1 This host may not write here"
         if len(self.peers) >= CONNECTIONS:
             return "421 4.3.2 Too many connections, try again later"

@@ -200,6 +200,13 @@ class EmailSettings(ChannelSettings):
         return server(self.smtp_url.get_secret_value(), "smtps", "smtp")
 
     @property
+    def proof(self) -> str | None:
+        """By what those who write to ``listen`` are known; ``""``: by nothing, ``None``: nothing listens."""
+        if self.listen is None:
+            return None
+        return "" if self.verification == "none" else "its address"
+
+    @property
     def peers(self) -> tuple[Network, ...] | None:
         """Who may write to ``listen``; ``None`` for everyone."""
         return None if self.verification == "none" else tuple(ip_network(peer) for peer in self.allowed_peers)

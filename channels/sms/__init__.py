@@ -11,6 +11,7 @@ SPEC = ChannelSpec(
     title="SMS",
     settings=SmsSettings,
     channel=SmsChannel,
+    proof=lambda settings: settings.proof,
     limits=Limits(),
     capabilities=frozenset({Capability.WEBHOOK, Capability.RECEIPTS, Capability.PRIVATE_CONVERSATION}),
     secret_fields=SECRET_FIELDS,

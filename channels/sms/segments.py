@@ -40,6 +40,7 @@ JOINED: dict[Encoding, int] = {"gsm": 153, "ucs2": 67}
 """Units (septets, UTF-16 code units) of a message alone, and of one segment of several."""
 
 _SEPTETS = {char: 1 for char in BASIC if char != "\x1b"} | dict.fromkeys(EXTENSION.values(), 2)
+_GSM = frozenset(_SEPTETS)
 
 _PLAIN = str.maketrans(
     {
@@ -64,7 +65,7 @@ class Segments(msgspec.Struct, frozen=True):
 
 def encoding(text: str) -> Encoding:
     """``gsm`` where every character is in the default alphabet or its extension, else ``ucs2``."""
-    return "gsm" if all(char in _SEPTETS for char in text) else "ucs2"
+    return "gsm" if _GSM.issuperset(text) else "ucs2"
 
 
 def weigh(text: str, alphabet: Encoding) -> int:
@@ -124,6 +125,9 @@ def split(text: str, segments: int = 1) -> list[str]:
     and never inside a character. A text without characters is one empty piece.
     """
     alphabet = encoding(text)
+    # No character takes more than two units, nor leaves more than one unused before it: nothing to weigh.
+    if 2 * len(text) <= segments * (JOINED[alphabet] - 1):
+        return [text]
     units = _clusters(text)
     pieces: list[str] = []
     start = 0

@@ -106,6 +106,16 @@ class SmsSettings(ChannelSettings):
             raise ValueError("a region keyword is one word")
         return words
 
+    @property
+    def proof(self) -> str | None:
+        """By what the provider is known; ``""``: by nothing, ``None``: it sends nothing in."""
+        if self.dialect == "zenziva":
+            return None
+        if self.verification == "none":
+            return ""
+        signed = self.dialect in ("twilio", "generic") or (self.dialect == "vonage" and self.signature_secret)
+        return "a signature" if signed else "a token" if self.webhook_token else ""
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         said = {key: "the dialect {dialect} needs it" for key in NEEDED[self.dialect] if getattr(self, key) is None}

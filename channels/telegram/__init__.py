@@ -11,6 +11,7 @@ SPEC = ChannelSpec(
     title="Telegram",
     settings=TelegramSettings,
     channel=TelegramChannel,
+    proof=lambda settings: settings.proof,
     # "Broadcasting to users" in the Bot FAQ: about 30 messages a second. An update with long texts that it quotes
     # is some ten KiB.
     limits=Limits(max_per_second=30.0, max_body=1024 * 1024),

@@ -77,6 +77,13 @@ class TelegramSettings(ChannelSettings):
         return self
 
     @property
+    def proof(self) -> str | None:
+        """By what Telegram is known; ``None`` where it is asked and does not call."""
+        if self.mode != "webhook":
+            return None
+        return "a secret token" if self.webhook_secret else ""
+
+    @property
     def bot_id(self) -> int:
         """The bot's user id, which stands in front of the token's colon; 0 where it does not."""
         digits, colon, _ = self.token.get_secret_value().partition(":")

@@ -11,6 +11,7 @@ SPEC = ChannelSpec(
     title="X (Twitter)",
     settings=TwitterSettings,
     channel=TwitterChannel,
+    proof=lambda settings: settings.proof,
     # X's own quotas bound how fast replies go; a webhook's event with its users and media is some ten KiB.
     limits=Limits(max_body=1024 * 1024, max_in_flight=8),
     # X charges for each look at users/me, and reading mentions finds out at once about a token that is refused.

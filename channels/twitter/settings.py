@@ -121,6 +121,13 @@ class TwitterSettings(ChannelSettings):
             raise ValidationError.from_exception_data("TwitterSettings", errors, hide_input=True)
         return self
 
+    @property
+    def proof(self) -> str | None:
+        """By what X is known; ``None`` where it is asked and does not call."""
+        if self.mode != "webhook":
+            return None
+        return "a signature" if self.consumer_secret else ""
+
 
 def secret(value: SecretStr | None) -> str:
     """The secret itself; ``""`` where it is not set."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels.base import Attachment
@@ -36,13 +36,14 @@ class Queue:
 
     async def due(self) -> set[str]:
         """The channels with a file that is due."""
-        query = (
-            select(attachments.c.channel)
-            .where(attachments.c.state == "waiting", attachments.c.due_at <= self._store.clock())
-            .distinct()
-        )
+        query = select(attachments.c.channel).where(attachments.c.state == "waiting", self._due()).distinct()
         async with self._store.read() as connection:
             return set((await connection.execute(query)).scalars())
+
+    def _due(self) -> ColumnElement[bool]:
+        """Due by the database's clock; what nobody has tried yet is, though its dispatcher's clock may be ahead."""
+        untried = and_(attachments.c.attempts == 0, attachments.c.owner.is_(None))
+        return or_(attachments.c.due_at <= self._store.clock(), untried)
 
     async def lease(self, channel: str, limit: int, seconds: float) -> list[Leased]:
         """Take up to ``limit`` due files of a channel for ``seconds``, the longest due first.
@@ -52,7 +53,7 @@ class Queue:
         clock = self._store.clock()
         due = (
             select(attachments.c.event_id, attachments.c.position)
-            .where(attachments.c.channel == channel, attachments.c.state == "waiting", attachments.c.due_at <= clock)
+            .where(attachments.c.channel == channel, attachments.c.state == "waiting", self._due())
             .order_by(attachments.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -60,7 +60,7 @@ def replay_letters(
     if bool(identifiers) == everything:
         fail("name the letters to replay, or say --all", 2)
     settings, channels = read(config)
-    sys.exit(complete(replay_dead_letters(settings, channels, identifiers or [], stage=stage)))
+    sys.exit(complete(replay_dead_letters(settings, channels, identifiers or [], stage=stage, by=operator())))
 
 
 @letters.command("discard")

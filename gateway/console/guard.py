@@ -34,6 +34,9 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+LARGEST_FORM: Final = 128 * 1024
+"""Bytes of a form: many times 2,000 characters of any script, each written %XX. Browsers tell the length."""
+_BAD_BODY: Final = (HttpProcessingError, ClientPayloadError, web.RequestPayloadError, ConnectionError)
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _FORM_BYTES: Final = 256
 
@@ -74,11 +77,13 @@ class Gate:
         """Whether a request that changes something came from a page of ours, of this very session.
 
         Raises :class:`aiohttp.web.HTTPForbidden` where it did not, :class:`aiohttp.web.HTTPBadRequest` for a body
-        that cannot be read.
+        that cannot be read, :class:`aiohttp.web.HTTPRequestEntityTooLarge` for one that no form of ours has.
         """
         if not self._from_here(request):
             raise web.HTTPForbidden
-        given = request.headers.get("X-CSRF-Token") or str((await self._form(request)).get("csrf", ""))
+        # Read in any case: what the handler finds there has been bounded here.
+        form = await self._form(request) if request.can_read_body else {}
+        given = request.headers.get("X-CSRF-Token") or str(form.get("csrf", ""))
         operator = found_operator(request)
         expected = operator.csrf if operator is not None else request.cookies.get(self._form_cookie, "")
         if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
@@ -115,12 +120,15 @@ class Gate:
         return bool(host) and host in (request.host.lower(), self._public)
 
     async def _form(self, request: web.Request) -> Any:
-        if request.content_type != "application/x-www-form-urlencoded":
+        # Of a multipart form each file would be a file of ours, and there may be thousands in a megabyte.
+        if request.content_type != "application/x-www-form-urlencoded" or "Content-Encoding" in request.headers:
             raise web.HTTPBadRequest
+        if request.content_length is None or request.content_length > LARGEST_FORM:
+            raise web.HTTPRequestEntityTooLarge(LARGEST_FORM, request.content_length or 0)
         try:
             async with asyncio.timeout(self._timeout):
                 return await request.post()
-        except (TimeoutError, LookupError, ValueError, HttpProcessingError, ClientPayloadError) as error:
+        except (TimeoutError, LookupError, ValueError, *_BAD_BODY) as error:
             raise web.HTTPBadRequest from error
 
 

@@ -18,6 +18,7 @@ from channels.redaction import scrub
 from config.fields import is_secret
 from gateway.channelset import ChannelConfig
 from gateway.privacy.find import TYPES, NotAnAddressError, candidates
+from gateway.store.audit import record
 from gateway.store.engine import Store
 from gateway.store.operations import audit, health_changes, interactions, pauses
 from gateway.store.tables import deliveries, outbox
@@ -75,9 +76,9 @@ async def tests_of(store: Store, channel: str) -> list[tuple[Any, str]]:
 
 
 async def write_test(
-    store: Store, config: ChannelConfig, *, key: str, to: str, text: str, secret: bytes, now: float
-) -> bool:
-    """Put a test message into the outbox; false where the one of this ``key`` (the form's) is there already.
+    store: Store, config: ChannelConfig, *, by: str, key: str, to: str, text: str, secret: bytes, now: float
+) -> None:
+    """Put a test message into the outbox, and into the audit, once for each ``key`` (the form's).
 
     Raises :class:`ValueError` where ``to`` cannot be an address.
     """
@@ -100,10 +101,9 @@ async def write_test(
     }
     async with store.write() as connection:
         known = await connection.execute(select(outbox.c.id).where(outbox.c.id == key))
-        if known.first() is not None:
-            return False
-        await connection.execute(outbox.insert(), [row])
-    return True
+        if known.first() is None:
+            await connection.execute(outbox.insert(), [row])
+            await record(connection, by, "test", config.name, key)
 
 
 def fresh_key() -> str:

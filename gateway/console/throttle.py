@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from collections.abc import Callable
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final, Literal
 
 from aiohttp import web
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from channels.peers import Networks, client, parsed
 from gateway.store.engine import Store
 from gateway.store.operations import sign_in_failures
 
@@ -78,29 +79,16 @@ class Throttle:
             await connection.execute(delete(table).where(table.c.blocked_until < self._now() - FORGET_AFTER))
 
 
-def address_of(request: web.Request, proxies: Sequence[IPv4Network | IPv6Network]) -> str:
-    """Where a request comes from: the peer, or behind trusted proxies the last address that none of them has.
+def address_of(request: web.Request, proxies: Networks) -> str:
+    """Which address a try counts for: the client's, or the peer's where a proxy hides its client.
 
     An IPv6 address counts as its /64: one household has them all.
     """
-    hops = [hop.strip() for hop in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",") if hop.strip()]
-    address = request.remote or ""
-    parsed = _parsed(address)
-    while hops and parsed is not None and any(parsed in network for network in proxies):
-        address = hops.pop()
-        parsed = _parsed(address)
-    if parsed is None:
-        return address[:64]
-    return str(IPv6Network((parsed, 64), strict=False) if isinstance(parsed, IPv6Address) else parsed)
-
-
-def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return None
-    # How a listener on both kinds of addresses sees one of the old kind.
-    return (parsed.ipv4_mapped or parsed) if isinstance(parsed, IPv6Address) else parsed
+    peer = request.remote or ""
+    found = client(peer, request.headers.getall("X-Forwarded-For", []), proxies) or parsed(peer)
+    if found is None:
+        return peer[:64]
+    return str(IPv6Network((found, 64), strict=False) if isinstance(found, IPv6Address) else found)
 
 
 def _key(kind: Kind, value: str) -> str:

@@ -14,6 +14,7 @@ from config.settings import Settings
 from gateway.delivery.queue import oldest, pending
 from gateway.delivery.sender import Sender
 from gateway.health.journal import Journal
+from gateway.health.others import Others
 from gateway.health.pauses import Pauses
 from gateway.metrics import Metrics
 from gateway.store.engine import Store, StoreUnavailable
@@ -37,6 +38,7 @@ class Deliverer:
         source: str,
         pauses: Pauses | None = None,
         journal: Journal | None = None,
+        others: Others | None = None,
     ) -> None:
         self._store = store
         self._metrics = metrics
@@ -51,6 +53,7 @@ class Deliverer:
                 source=source,
                 pauses=pauses,
                 journal=journal,
+                others=others,
             )
             for name, channel in channels.items()
         }
@@ -81,7 +84,8 @@ class Deliverer:
                 log.debug("delivery.count_failed", reason=type(error).__name__)
             else:
                 now = time.time()
-                for name in self.senders:
+                for name, sender in self.senders.items():
+                    sender.waiting = waiting.get(name, 0)
                     self._metrics.outbox_pending.labels(name).set(waiting.get(name, 0))
                     self._metrics.outbox_oldest.labels(name).set(max(0.0, now - since.get(name, now)))
             try:

@@ -11,16 +11,25 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import bindparam, case, func, null, select, update
+from sqlalchemy import and_, bindparam, case, func, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels.base import OutboundMessage, Thread
 from gateway.dispatcher.outgoing import reply_told
+from gateway.store.bulk import execute_each
 from gateway.store.deadletters import bury
 from gateway.store.engine import Store
 from gateway.store.tables import cases, deliveries, outbox, publications
 from normalizer.cloudevents import headers
 from normalizer.messages import DeadLetter, encode
+
+_SETTLE = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("at_id"), outbox.c.state == "waiting")
+    .values(state=bindparam("to_state"), settled_at=bindparam("to_at"), owner=null())
+)
+_STEP = deliveries.insert()
+_SAY = publications.insert()
 
 Outcome = Literal["sent", "retry", "refused", "gave_up", "held"]
 
@@ -80,9 +89,13 @@ class Queue:
         :class:`~gateway.store.engine.StoreUnavailable`.
         """
         clock = self._store.clock()
+        # The writer's own clock set the first due time, and may be ahead: what nobody has tried is due in any case.
+        untried = and_(outbox.c.attempts == 0, outbox.c.owner.is_(None))
         due = (
             select(outbox.c.id, outbox.c.owner)
-            .where(outbox.c.channel == self._channel, outbox.c.state == "waiting", outbox.c.due_at <= clock)
+            .where(
+                outbox.c.channel == self._channel, outbox.c.state == "waiting", or_(outbox.c.due_at <= clock, untried)
+            )
             .order_by(outbox.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -93,7 +106,7 @@ class Queue:
                 return []
             taken = (
                 update(outbox)
-                .where(outbox.c.id.in_(found))
+                .where(self._store.among(outbox.c.id, found))
                 .values(owner=self._owner, due_at=clock + seconds, attempts=outbox.c.attempts + 1)
                 .returning(outbox)
             )
@@ -109,22 +122,16 @@ class Queue:
         """Write down what attempts came to, all in one transaction, with what is to be said of them on the log.
 
         Only a row that still waits is settled, so a late word never takes back a receipt. A retry or a hold is
-        written only while the lease is ours.
+        written only while the lease is ours. A doubt stays until the reply is settled: a later attempt that failed, or
+        was never made, tells nothing of the earlier one.
         """
         clock = self._store.clock()
         final = {"sent": "sent", "refused": "failed", "gave_up": "dead"}
         async with self._store.write() as connection:
             done = [s for s in settlements if s.outcome in final]
             if done:
-                statement = (
-                    update(outbox)
-                    .where(outbox.c.id == bindparam("at_id"), outbox.c.state == "waiting")
-                    .values(state=bindparam("to_state"), settled_at=bindparam("to_at"), owner=null())
-                )
-                await connection.execute(
-                    statement,
-                    [{"at_id": s.leased.message.delivery, "to_state": final[s.outcome], "to_at": s.at} for s in done],
-                )
+                rows = [{"at_id": s.leased.message.delivery, "to_state": final[s.outcome], "to_at": s.at} for s in done]
+                await execute_each(connection, _SETTLE, rows)
             again = [s for s in settlements if s.outcome not in final]
             if again:
                 doubt = case((bindparam("to_doubt") == 1, outbox.c.owner), else_=null())
@@ -146,7 +153,7 @@ class Queue:
                     [
                         {
                             "at_id": s.leased.message.delivery,
-                            "to_doubt": int(s.uncertain),
+                            "to_doubt": int(s.uncertain or s.leased.doubtful),
                             "to_wait": float(s.due_in),
                             "to_back": int(s.outcome == "held"),
                         }
@@ -154,12 +161,10 @@ class Queue:
                     ],
                 )
             steps = [step for s in settlements if s.outcome != "held" for step in _steps(s, self._channel)]
-            if steps:
-                await connection.execute(deliveries.insert(), steps)
+            await execute_each(connection, _STEP, steps)
             said = [*publish, *await self._failures(connection, done)]
-            if said:
-                rows = [{"topic": p.topic, "key": p.key, "value": p.value, "headers": p.headers} for p in said]
-                await connection.execute(publications.insert(), rows)
+            rows = [{"topic": p.topic, "key": p.key, "value": p.value, "headers": p.headers} for p in said]
+            await execute_each(connection, _SAY, rows)
             await bury(connection, self._store, letters)
 
     async def _failures(self, connection: AsyncConnection, done: Sequence[Settlement]) -> list[Publication]:

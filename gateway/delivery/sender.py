@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 
 import msgspec
@@ -22,6 +22,7 @@ from gateway.delivery.outcome import settlement_of, status_of
 from gateway.delivery.queue import Leased, Publication, Queue, Settlement
 from gateway.dispatcher.outgoing import PRIVATELY
 from gateway.health.journal import Journal
+from gateway.health.others import Others
 from gateway.health.pauses import Pauses
 from gateway.metrics import Metrics
 from gateway.seams import Seam, reached
@@ -53,18 +54,22 @@ class Sender:
         source: str,
         pauses: Pauses | None = None,
         journal: Journal | None = None,
+        others: Others | None = None,
     ) -> None:
         self.channel = channel
         self._pauses = pauses or Pauses(known=True)
         self._journal = journal or Journal()
+        self._others = others or Others()
         self._settings = settings
         self._metrics = metrics
         self._source = source
         self._queue = Queue(store, channel.name, owner, cases_topic=settings.topics.cases, source=source)
         limits, own = channel.spec.limits, channel.settings
-        rate = own.max_per_second or limits.max_per_second
-        self._rate = rate
-        self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else nullcontext()
+        self._whole_rate = own.max_per_second or limits.max_per_second
+        self._limiter: AbstractAsyncContextManager[None] = nullcontext()
+        self.rate: float | None = None
+        """Replies a second that this process sends at most: its share of what the channel may; ``None``: no bound."""
+        self._take_share()
         self._slots = own.max_in_flight or limits.max_in_flight
         delivery = settings.delivery
         self.breaker = Breaker(failures=delivery.breaker_failures, probe=delivery.breaker_probe)
@@ -77,6 +82,15 @@ class Sender:
         self.credentials_refused = ""
         self.last_sent = 0.0
         """When the provider last took a reply, Unix seconds; 0 before the first."""
+        self.last_failed = 0.0
+        """When the breaker was last told of a failure, Unix seconds; 0 before the first."""
+        self.waiting = 0
+        """Replies of the channel that wait or are in delivery, in any process, as somebody last counted them."""
+
+    @property
+    def trying(self) -> bool:
+        """Whether replies are in flight."""
+        return bool(self._in_flight)
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -116,8 +130,9 @@ class Sender:
             room = min(room, 1 - len(self._in_flight))
         elif self.breaker.state is State.OPEN:
             room = 0
-        if self._rate:
-            room = min(room, int(self._rate) + 1)
+        self._take_share()
+        if self.rate:
+            room = min(room, int(self.rate) + 1)
         if room <= 0 or self._pauses.holds(self.channel.name, "out"):
             return 0
         # Our own clock, read before the question: by the time of the answer some of the lease has passed.
@@ -130,6 +145,13 @@ class Sender:
             self._in_flight.add(task)
             task.add_done_callback(self._landed)
         return len(leased)
+
+    def _take_share(self) -> None:
+        """The provider counts what all processes send: each takes an equal part of the rate, of how many there are."""
+        rate = self._whole_rate and self._whole_rate / self._others.deliverers
+        if rate and rate != self.rate:
+            self.rate = rate
+            self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
@@ -209,8 +231,10 @@ class Sender:
             self.breaker.succeeded()
         elif isinstance(error, Misconfigured):
             self.credentials_refused = reason
+            self.last_failed = time.time()
             self.breaker.failed(reason, at_once=True)
         elif isinstance(error, RetryLater):
+            self.last_failed = time.time()
             self.breaker.failed(reason, retry_after=error.retry_after if error.whole_channel else None)
         self._metrics.replies_failed.labels(self.channel.name, error.reason).inc()
         log.warning(
@@ -221,7 +245,10 @@ class Sender:
             detail=str(error),
             attempt=leased.attempts,
         )
-        return settlement_of(error, leased, time.time(), self._settings.delivery)
+        settlement = settlement_of(error, leased, time.time(), self._settings.delivery)
+        if settlement.outcome in ("retry", "held"):
+            self.waiting = max(self.waiting, 1)
+        return settlement
 
     async def _settle_forever(self) -> None:
         """Write outcomes to the store as they come: all that are there in one transaction."""

@@ -1,7 +1,7 @@
 """Carries what transactions had to say from the store to the log, in order, after they stand.
 
-One relay works at a time, under a lease. A crash between the append and the delete says it twice; readers tell by
-the CloudEvents id.
+One relay works at a time, under a lease that is given back as soon as nothing waits. A crash between the append and the
+delete says it twice; readers tell by the CloudEvents id.
 """
 
 from __future__ import annotations
@@ -57,7 +57,12 @@ class Relay:
             except (LogUnavailable, StoreUnavailable) as error:
                 log.warning("relay.waiting", reason=type(error).__name__, detail=str(error))
                 pause = AWAY_SECONDS
+                # Another process's way to the log may be open.
+                await self._release()
             await self._rest(pause)
+        await self._release()
+
+    async def _release(self) -> None:
         try:
             await leases.release(self._store, LEASE, self._owner)
         except StoreUnavailable:
@@ -72,6 +77,7 @@ class Relay:
         async with self._store.read() as connection:
             rows: Sequence[Any] = (await connection.execute(query)).all()
         if not rows:
+            await self._release()
             return 0
         reached(Seam.BEFORE_RELAY)
         # Well within the lease: a log that takes longer raises LogUnavailable by its own bound.
@@ -83,6 +89,9 @@ class Relay:
         async with self._store.write() as connection:
             ids = [row.id for row in rows]
             await connection.execute(delete(publications).where(publications.c.id.in_(ids)))
+            if len(rows) < BATCH:
+                # Nobody has to wait for the lease of a process that dies while it has nothing to say.
+                await connection.execute(leases.given_back(LEASE, self._owner))
         reached(Seam.AFTER_RELAY)
         return len(rows)
 

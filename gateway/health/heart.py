@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.operations import Health
 from gateway.health import figures
 from gateway.health.journal import Interaction, Journal
+from gateway.health.others import Others
 from gateway.health.pauses import Pauses
 from gateway.health.tally import Tally
 from gateway.health.told import Told, encode
@@ -71,6 +72,7 @@ class Heart:
         tell: Callable[[], Told],
         pauses: Pauses,
         journal: Journal,
+        others: Others | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -78,6 +80,7 @@ class Heart:
         self._tell = tell
         self._pauses = pauses
         self._journal = journal
+        self._others = others or Others()
         self._tally = Tally(metrics)
         self._untold: list[Interaction] = []
         self._stopping = asyncio.Event()
@@ -123,6 +126,7 @@ class Heart:
             self._written(rows)
             self._beating = True
             async with self._store.read() as connection:
+                await self._others.learn(connection, self._store, self._settings.missing_after)
                 self._pauses.learn(await figures.paused(connection))
                 stands = await figures.stands(connection)
         self.view.learn({key: row.state for key, row in stands.items()})

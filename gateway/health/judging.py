@@ -131,6 +131,9 @@ def _part(name: str, told: Sequence[Part], roles_found: Mapping[str, Found], pau
 
 
 def _worst_known(told: Sequence[Part]) -> Found:
+    if any(one.condition == "healthy" for one in told):
+        # What one process has yet to prove, another does at this moment.
+        told = [one for one in told if not one.unproven]
     part = max(told, key=lambda one: RANK[one.condition], default=UNKNOWN)
     return Found(part.condition, part.reason)
 

@@ -18,6 +18,8 @@ Condition = Literal["healthy", "degraded", "down", "unknown", "silent", "paused"
 CONDITIONS: tuple[Condition, ...] = ("healthy", "degraded", "down", "unknown", "silent", "paused")
 RANK = {"unknown": 0, "healthy": 1, "degraded": 2, "paused": 3, "silent": 4, "down": 5}
 """From the best to the worst."""
+ANSWERS_AGAIN = "the provider answers again, the next reply has to prove it"
+NONE_WAITS = "no reply waits, the next one has to prove it"
 DOWN_AFTER = 60.0
 """Seconds after which a source that cannot be read is not degraded any more but down."""
 
@@ -34,11 +36,15 @@ class ChannelHealth(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One part's condition and why; ``refused`` tells that the provider refuses our credentials."""
+    """One part's condition and why; ``refused`` tells that the provider refuses our credentials.
+
+    ``unproven`` tells that the part may be well again, and that nothing has shown it yet.
+    """
 
     condition: Condition
     reason: str = ""
     refused: bool = False
+    unproven: bool = False
 
 
 UNKNOWN = Part("unknown")
@@ -67,11 +73,20 @@ def receiving_of(
     return max(parts, key=lambda part: RANK[part.condition], default=UNKNOWN)
 
 
-def sending_of(sender: Sender | None) -> Part:
-    """Sending, read off a channel's breaker."""
+def sending_of(sender: Sender | None, answered_at: float = 0.0) -> Part:
+    """Sending, read off a channel's breaker; ``answered_at``: when the provider last took a probe (Unix seconds).
+
+    Only a reply that is sent closes the breaker. Where none waits, or the provider takes our probes again, it is not
+    known to be down any more. That it takes our credentials elsewhere proves nothing once it has refused them here.
+    """
     if sender is None:
         return UNKNOWN
     breaker, refused = sender.breaker, bool(sender.credentials_refused)
+    if breaker.state is State.HALF_OPEN and not refused and not sender.trying:
+        if answered_at > sender.last_failed:
+            return Part("degraded", f"{ANSWERS_AGAIN} (before: {breaker.reason})", unproven=True)
+        if not sender.waiting:
+            return Part("degraded", f"{NONE_WAITS} (before: {breaker.reason})", unproven=True)
     if breaker.state is not State.CLOSED:
         return Part("down", breaker.reason, refused)
     if breaker.failing:

@@ -13,6 +13,7 @@ from typing import Literal
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store import audit
 from gateway.store.engine import Store
 from gateway.store.operations import pauses
 
@@ -57,16 +58,26 @@ class Pauses:
 async def pause(store: Store, channel: str, direction: Direction, by: str, reason: str = "") -> bool:
     """Pause a direction of a channel; false where it is paused already, and then nothing changes.
 
-    Every process heeds it from its next heartbeat on. Raises :class:`~gateway.store.engine.StoreUnavailable`.
+    The pause and its row in the audit stand together, or neither does. Every process heeds it from its next heartbeat
+    on. Raises :class:`~gateway.store.engine.StoreUnavailable`.
     """
     insert = sqlite.insert(pauses) if store.sqlite else postgresql.insert(pauses)
     row = insert.values(channel=channel, direction=direction, by=by, reason=reason, at=time.time())
     async with store.write() as connection:
-        return bool((await connection.execute(row.on_conflict_do_nothing())).rowcount)
+        done = bool((await connection.execute(row.on_conflict_do_nothing())).rowcount)
+        if done:
+            await audit.record(connection, by, "pause", channel, f"{direction}: {reason}")
+    return done
 
 
-async def resume(store: Store, channel: str, direction: Direction) -> bool:
-    """End a pause; false where there is none. Raises :class:`~gateway.store.engine.StoreUnavailable`."""
+async def resume(store: Store, channel: str, direction: Direction, by: str) -> bool:
+    """End a pause, and put it into the audit; false where there is none.
+
+    Raises :class:`~gateway.store.engine.StoreUnavailable`.
+    """
     statement = delete(pauses).where(pauses.c.channel == channel, pauses.c.direction == direction)
     async with store.write() as connection:
-        return bool((await connection.execute(statement)).rowcount)
+        done = bool((await connection.execute(statement)).rowcount)
+        if done:
+            await audit.record(connection, by, "resume", channel, direction)
+    return done

@@ -19,6 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from channels.base import Capability, Channel, InboundMessage, Request
 from channels.errors import ChannelError, Malformed, TooLarge, Unverified
 from channels.forms import parse_fields
+from channels.peers import client, shown, within
 from channels.redaction import scrub
 from config.settings import Settings
 from gateway.answers import Rendered, plain, problem
@@ -60,6 +61,8 @@ class Door:
         self._timeout = settings.server.request_timeout
         own = channel.settings.max_body or channel.spec.limits.max_body
         self._max_body = min(own, settings.server.max_body)
+        self._allowed = channel.settings.allow_from
+        self._proxies = settings.server.trusted_proxies
         self._secrets = secrets_of(channel.settings)
         self._answer = channel.answer()
         self._yes = Rendered(self._answer)
@@ -74,6 +77,8 @@ class Door:
 
     async def _take(self, http: web.Request, *, receipts: bool) -> web.StreamResponse:
         began = time.monotonic()
+        if self._allowed and (refusal := self._elsewhere(http)) is not None:
+            return self._noted(refusal, http, None, began)
         try:
             request = _request(http, await self._body(http))
             if request.method == "GET" and (handshake := self._channel.challenge(request)) is not None:
@@ -117,6 +122,15 @@ class Door:
             headers={"Retry-After": str(PAUSED_SECONDS)},
         )
 
+    def _elsewhere(self, http: web.Request) -> web.Response | None:
+        """The refusal of a call from an address that may not call this channel; its body is not read."""
+        found = client(http.remote or "", http.headers.getall("X-Forwarded-For", ()), self._proxies)
+        if within(found, self._allowed):
+            return None
+        self._metrics.requests_refused.labels(self.name, "bad_address").inc()
+        log.warning("intake.refused", channel=self.name, code="bad_address", network=shown(found))
+        return problem(403, "bad_address", "calls of this channel are not taken from this address")
+
     def _read(self, request: Request, receipts: bool) -> Sequence[InboundMessage]:
         """Verify one call, then parse it. Raises :class:`ChannelError`."""
         self._channel.verify(request)
@@ -138,7 +152,7 @@ class Door:
                     body = await self._chunks(content)
         except TimeoutError as error:
             raise Malformed("the body did not come in time", reason="slow_body") from error
-        except (HttpProcessingError, aiohttp.ClientPayloadError) as error:
+        except (HttpProcessingError, aiohttp.ClientPayloadError, web.RequestPayloadError) as error:
             raise Malformed("the body is not what its headers say", reason="bad_body") from error
         # Counted after any decompression: no header is believed.
         if len(body) > self._max_body:

@@ -46,7 +46,7 @@ async def find(store: Store, prefix: str) -> Sequence[Any]:
 
 
 async def settle(connection: AsyncConnection, identifier: str, *, at: float, outcome: str) -> None:
-    """Write down that a letter was replayed, and what came of it."""
+    """Write down that a letter is replayed, and what comes of it."""
     statement = update(dead_letters).where(dead_letters.c.id == identifier).values(replayed_at=at, outcome=outcome)
     await connection.execute(statement)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import or_, update
+from sqlalchemy import Delete, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.engine import Store
@@ -31,4 +31,9 @@ async def acquire(store: Store, name: str, owner: str, seconds: float) -> bool:
 async def release(store: Store, name: str, owner: str) -> None:
     """Give the lease back, if it is ours."""
     async with store.write() as connection:
-        await connection.execute(leases.delete().where(leases.c.name == name, leases.c.owner == owner))
+        await connection.execute(given_back(name, owner))
+
+
+def given_back(name: str, owner: str) -> Delete:
+    """The statement that gives the lease back, for a transaction that does something else too."""
+    return leases.delete().where(leases.c.name == name, leases.c.owner == owner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 from collections.abc import AsyncIterator
@@ -15,6 +16,8 @@ from gateway.console.throttle import LONGEST_WAIT, wait_after
 from gateway.store.engine import Store
 from gateway.store.operations import audit, operators, sessions, sign_in_failures
 from tests.console.site import BOTH, PASSWORD, Browser, Site, running
+
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
@@ -160,6 +163,31 @@ async def test_without_an_origin_the_browser_is_believed(site: Site, site_says: 
             headers["Sec-Fetch-Site"] = site_says
         async with browser.session.post(f"{browser.url}/ops/act", headers=headers) as response:
             assert response.status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (
+            {"Content-Type": "multipart/form-data; boundary=x"},
+            b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n1\r\n' * 1000 + b"--x--\r\n",
+        ),
+        ({"Content-Type": FORM_TYPE}, b"a&" * 70_000),
+        ({"Content-Type": FORM_TYPE, "Content-Encoding": "gzip"}, gzip.compress(b"a&" * 1000)),
+        ({"Content-Type": FORM_TYPE, "Transfer-Encoding": "chunked"}, b"name=ani"),
+    ],
+    ids=["a thousand files", "70,000 fields", "packed", "of no length told"],
+)
+async def test_a_form_that_none_of_ours_is_like_is_not_read(
+    site: Site, headers: dict[str, str], body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor where a header bears the token, so that the form is not needed to check it."""
+    monkeypatch.setattr("tempfile.TemporaryFile", None)
+    async with site.browser() as browser:
+        token = (await browser.get("/ops/sign-in")).csrf
+        sent = {"X-CSRF-Token": token, "Origin": site.url} | headers
+        async with browser.session.post(f"{site.url}/ops/sign-in", data=body, headers=sent) as answer:
+            assert answer.status in (400, 413)
 
 
 async def test_the_sign_in_form_itself_is_checked(browser: Browser) -> None:

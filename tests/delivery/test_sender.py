@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
@@ -20,9 +21,11 @@ from channels.sms import SPEC, SmsSettings
 from channels.sms.standin import Fault, StandIn
 from config.settings import Delivery, Settings
 from gateway.delivery.breaker import State
+from gateway.delivery.queue import Outcome, Settlement
 from gateway.delivery.sender import Sender
 from gateway.dispatcher.facts import CaseFacts
 from gateway.dispatcher.outgoing import PRIVATELY
+from gateway.health.others import Others
 from gateway.metrics import Metrics
 from gateway.store.engine import Store
 from gateway.store.tables import cases, dead_letters, deliveries, outbox, publications
@@ -52,7 +55,7 @@ class Yard:
         self.channel_settings = KANNEL.model_copy(update=standin.overrides(KANNEL))
         self.delivery = Delivery(first_retry=0.05, longest_retry=0.2, breaker_probe=0.1, timeout=0.5, lease=5.0)
 
-    def sender(self, owner: str = "one", **channel: Any) -> Sender:
+    def sender(self, owner: str = "one", *, others: Others | None = None, **channel: Any) -> Sender:
         settings = self.channel_settings.model_copy(update=channel)
         channel_ = SPEC.make("sms", settings, FakeHost(self.http))
         return Sender(
@@ -62,6 +65,7 @@ class Yard:
             metrics=self.metrics,
             owner=owner,
             source="https://gateway.test",
+            others=others,
         )
 
     @asynccontextmanager
@@ -276,6 +280,23 @@ async def test_what_a_dead_process_had_leased_is_sent_when_its_lease_is_over_and
     assert yard.count("replies_maybe_doubled_total") == 1
 
 
+@pytest.mark.parametrize("outcome", ["held", "retry"])
+async def test_a_doubt_stays_until_the_reply_is_settled(yard: Yard, outcome: Outcome) -> None:
+    """Whether the dead process's attempt got through is not told by a later one that failed, or was never made."""
+    await yard.write(1, owner="a dead process", attempts=1)
+    queue = yard.sender()._queue
+    for _ in range(2):
+        (leased,) = await queue.lease(1, 60.0)
+        assert leased.doubtful
+        await queue.settle([Settlement(leased, outcome, time.time())], [], [])
+
+
+async def test_a_reply_written_by_a_clock_that_is_ahead_does_not_wait_for_ours(yard: Yard) -> None:
+    await yard.write(1, due_at=time.time() + 600)
+    async with yard.running(yard.sender()):
+        await yard.until("sent")
+
+
 async def test_another_process_s_lease_is_left_alone(yard: Yard) -> None:
     await yard.write(1, owner="another process", due_at=time.time() + 3600)
     sender = yard.sender()
@@ -304,6 +325,27 @@ async def test_a_lease_that_ran_out_before_the_send_is_given_back(yard: Yard) ->
     await task
     assert yard.standin.sent == []
     assert {r.state for r in await yard.rows()} == {"waiting"}
+
+
+@pytest.mark.parametrize(
+    ("whole", "deliverers", "rate"), [(30.0, 1, 30.0), (30.0, 3, 10.0), (1.0, 4, 0.25), (None, 2, None)]
+)
+def test_the_channel_s_rate_is_shared_by_the_processes_that_send(
+    yard: Yard, whole: float | None, deliverers: int, rate: float | None
+) -> None:
+    assert yard.sender(max_per_second=whole, others=Others(deliverers)).rate == rate
+
+
+async def test_a_sender_takes_another_share_when_processes_come_and_go(yard: Yard) -> None:
+    others = Others()
+    sender = yard.sender(max_per_second=8.0, others=others)
+    rates = []
+    for deliverers in (2, 4, 1):
+        others.deliverers = deliverers
+        await sender._lease()
+        assert isinstance(sender._limiter, AsyncLimiter)
+        rates.append((sender.rate, sender._limiter.max_rate / sender._limiter.time_period))
+    assert rates == [(4.0, 4.0), (2.0, 2.0), (8.0, 8.0)]
 
 
 async def test_what_is_in_flight_is_bounded(yard: Yard) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, select
 
-from gateway.dispatcher.relay import Relay
+from gateway.dispatcher.relay import BATCH, Relay
 from gateway.eventlog.base import LogUnavailable, Record, RecordRefused
 from gateway.store.engine import Store
-from gateway.store.tables import publications
+from gateway.store.tables import leases, publications
 
 PATIENCE = 60.0
 HEADERS = (("ce_id", b"1"),)
@@ -77,6 +77,33 @@ async def test_a_log_that_is_away_is_waited_for(store: Store) -> None:
     await say(store, b"a", b"b")
     async with running(store, log, "one"):
         assert [record.value for record in log.records] == [b"a", b"b"]
+
+
+async def test_the_lease_is_given_back_as_soon_as_nothing_waits(store: Store) -> None:
+    """Else a process that dies would keep the others from speaking until its lease is over."""
+    relay = Relay(store=store, log=Log(), owner="one")  # type: ignore[arg-type]
+    await say(store, *(b"%d" % n for n in range(BATCH + 1)))
+    holders = []
+    for _ in range(2):
+        await relay._carry()
+        async with store.read() as connection:
+            holders.append((await connection.execute(select(leases.c.owner))).scalars().all())
+    assert holders == [["one"], []]
+
+
+async def test_a_relay_whose_log_is_away_lets_another_speak(store: Store) -> None:
+    away, well = Log(), Log()
+    away.away = 1_000_000
+    await say(store, b"a")
+    first = Relay(store=store, log=away, owner="one")  # type: ignore[arg-type]
+    task = asyncio.create_task(first.run())
+    async with asyncio.timeout(PATIENCE):
+        while away.away == 1_000_000:
+            await asyncio.sleep(0.01)
+    async with running(store, well, "two"):
+        assert [record.value for record in well.records] == [b"a"]
+    first.stop()
+    await task
 
 
 async def test_what_the_log_will_never_take_holds_up_nothing(store: Store) -> None:

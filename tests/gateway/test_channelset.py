@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 from pydantic import Field, SecretStr, model_validator
 
@@ -39,6 +40,7 @@ PIGEON = ChannelSpec(
     title="Pigeon",
     settings=PigeonSettings,
     channel=Channel,
+    proof=lambda _settings: "a ring",
     secret_fields=frozenset({"ring", "whistle", "tokens"}),
 )
 
@@ -50,9 +52,13 @@ def _pigeons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "spec", {"pigeon": PIGEON}.__getitem__)
 
 
-def read(text: str, environ: dict[str, str] | None = None) -> dict[str, PigeonSettings]:
+def _written(text: str) -> Path:
     Path("x.toml").write_text(text, encoding="utf-8")
-    channels = load_channels(load(Path("x.toml"), environ or {}))
+    return Path("x.toml")
+
+
+def read(text: str, environ: dict[str, str] | None = None) -> dict[str, PigeonSettings]:
+    channels = load_channels(load(_written(text), environ or {}))
     for name, channel in channels.items():
         assert (channel.name, channel.spec) == (name, PIGEON)
     return {name: PigeonSettings.model_validate(channel.settings) for name, channel in channels.items()}
@@ -64,6 +70,7 @@ def lines(text: str, environ: dict[str, str] | None = None) -> list[str]:
     return list(caught.value.lines)
 
 
+UNPROVEN = "nothing proves what comes in: set a secret for it"
 ONE = "[channels.p]\ntype = 'pigeon'\nloft = 'north'\n"
 
 
@@ -77,6 +84,35 @@ def test_channels_are_read_by_their_types_in_the_order_of_the_file() -> None:
 
 def test_no_channels_is_no_error() -> None:
     assert read("") == {}
+
+
+@pytest.mark.parametrize(
+    ("verification", "said"),
+    [
+        ("", [f"channels.p.verification (x.toml:1): {UNPROVEN}"]),
+        (
+            "verification = 'required'",
+            [f'channels.p.verification (x.toml:4): {UNPROVEN}, or "none" to take it unproven'],
+        ),
+        ("verification = 'none'", []),
+    ],
+    ids=["no such key", "required", "none"],
+)
+def test_a_channel_that_can_verify_nothing_has_to_say_so(
+    verification: str, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Open(PigeonSettings):
+        verification: Literal["required", "none"] = "required"
+
+    model = Open if verification else PigeonSettings
+    naive = msgspec.structs.replace(PIGEON, settings=model, proof=lambda _settings: "")
+    monkeypatch.setattr(registry, "spec", {"pigeon": naive}.__getitem__)
+    found: list[str] = []
+    try:
+        load_channels(load(_written(ONE + verification), {}))
+    except SettingsError as error:
+        found = list(error.lines)
+    assert found == said
 
 
 def test_settings_made_directly_need_no_file() -> None:
@@ -122,7 +158,7 @@ MISTAKES = [
         ONE + "loft_file = 'x'",
         (
             "channels.p.loft_file (x.toml:4): unknown key; known here: type, max_per_second, max_in_flight, max_body, "
-            "greeting_id, greeting_en, loft, speed, ring, ring_file, whistle, whistle_file, seeds, tokens, tokens_file"
+            "allow_from, greeting_id, greeting_en, loft, speed, ring, ring_file, whistle, whistle_file, seeds, tokens, tokens_file"
         ),
     ),
     (ONE + "speed = 'fast'", "channels.p.speed (x.toml:4): must be a number"),

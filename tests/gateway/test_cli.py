@@ -19,6 +19,8 @@ from typer.testing import CliRunner, Result
 
 from channels.sms.settings import SmsSettings
 from channels.sms.standin import StandIn
+from config.settings import Settings
+from gateway.channelset import load_channels
 from gateway.cli import app
 from gateway.evidence import MEDIA_TYPE, KeptRequest
 from gateway.store.deadletters import bury
@@ -320,6 +322,68 @@ def test_check_knows_the_secrets_of_the_examples(desk: Desk, server: dict[str, s
     result = desk("check")
     for key in ("api.tokens", "channels.sms.webhook_token"):
         assert re.search(rf"^{said}\s+{re.escape(key)}", result.output, re.MULTILINE), result.output
+
+
+SMS = {"type": "sms", "sender": "1708", "send_url": "http://127.0.0.1:1/", "username": "u", "password": "p"}
+MAIL = {"type": "email", "address": "lapor@example.go.id", "smtp_url": "smtp://127.0.0.1:1"}
+BOT = {"type": "telegram", "token": "123456:" + "A" * 35, "mode": "webhook"}
+ACCOUNT = {"type": "twitter", "mode": "webhook", "handle": "lapor1708", "user_id": "1", "bearer_token": "b"}
+LISTENS = MAIL | {"listen": "127.0.0.1:1"}
+NONE = {"verification": "none"}
+
+# fmt: off
+PROOFS = [
+    # the case, the channel → what check says of it, and whether that stands in its way
+    ("Kannel", SMS | {"dialect": "kannel", "webhook_token": "t"}, "ok    channels.x: whoever writes to it is known by a token"),
+    ("Kannel without", SMS | {"dialect": "kannel"}, "channels.x.webhook_token"),
+    ("Kannel, none", SMS | {"dialect": "kannel"} | NONE, "note  channels.x: takes whatever comes"),
+    ("Vonage", SMS | {"dialect": "vonage", "signature_secret": "s"}, "ok    channels.x: whoever writes to it is known by a signature"),
+    ("Vonage with a token", SMS | {"dialect": "vonage", "webhook_token": "t"}, "ok    channels.x: whoever writes to it is known by a token"),
+    ("Vonage without", SMS | {"dialect": "vonage"}, "channels.x.webhook_token"),
+    ("Vonage, none", SMS | {"dialect": "vonage"} | NONE, "note  channels.x: takes whatever comes"),
+    ("Infobip", SMS | {"dialect": "infobip", "api_key": "k", "webhook_token": "t"}, "ok    channels.x: whoever writes to it is known by a token"),
+    ("Infobip without", SMS | {"dialect": "infobip", "api_key": "k"}, "channels.x.webhook_token"),
+    ("Infobip, none", SMS | {"dialect": "infobip", "api_key": "k"} | NONE, "note  channels.x: takes whatever comes"),
+    ("Twilio", SMS | {"dialect": "twilio"}, "ok    channels.x: whoever writes to it is known by a signature"),
+    ("Twilio, none", SMS | {"dialect": "twilio"} | NONE, "note  channels.x: takes whatever comes"),
+    ("generic", SMS | {"dialect": "generic", "signature_secret": "s"}, "ok    channels.x: whoever writes to it is known by a signature"),
+    ("generic without", SMS | {"dialect": "generic"}, "channels.x.signature_secret"),
+    ("generic, none", SMS | {"dialect": "generic", "signature_secret": "s"} | NONE, "note  channels.x: takes whatever comes"),
+    ("Telegram", BOT | {"webhook_secret": "s"}, "ok    channels.x: whoever writes to it is known by a secret token"),
+    ("Telegram without", BOT, "channels.x.webhook_secret"),
+    ("X", ACCOUNT | {"consumer_secret": "s"}, "ok    channels.x: whoever writes to it is known by a signature"),
+    ("X without", ACCOUNT, "channels.x.consumer_secret"),
+    ("a port for mail", LISTENS, "ok    channels.x: whoever writes to it is known by its address"),
+    ("a port for mail, none", LISTENS | NONE, "note  channels.x: takes whatever comes"),
+    ("none, from some addresses", LISTENS | NONE | {"allow_from": ["192.0.2.0/24"]},
+     'note  channels.x: takes whatever comes: verification = "none", and only from 192.0.2.0/24'),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("table", "said"), [case[1:] for case in PROOFS], ids=[case[0] for case in PROOFS])
+def test_check_fails_where_nothing_proves_what_comes_in_unless_that_is_said_out_loud(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, table: dict[str, Any], said: str
+) -> None:
+    async def nobody_is_asked(*_: object) -> None:
+        return
+
+    monkeypatch.setattr("gateway.checkup._check_channels", nobody_is_asked)
+    desk.sections["channels.x"] = table
+    result = desk("check")
+    if said.startswith("channels"):
+        assert result.exit_code == 2
+        assert said in result.stderr
+        assert desk("run").exit_code == 2
+    else:
+        assert result.exit_code == 0, result.output
+        assert re.search(rf"^{re.escape(said)}", result.output, re.MULTILINE), result.output
+
+
+@pytest.mark.parametrize("table", [BOT | {"mode": "polling"}, MAIL | {"imap_url": "imaps://u:p@127.0.0.1"}], ids=str)
+def test_a_channel_that_nobody_writes_to_needs_no_proof(table: dict[str, Any]) -> None:
+    (config,) = load_channels(Settings(channels={"x": table})).values()
+    assert config.spec.proof(config.settings) is None
 
 
 def test_check_tells_of_a_blob_store_that_cannot_be_written(desk: Desk) -> None:

@@ -102,7 +102,7 @@ async def test_while_sending_is_paused_replies_wait_and_then_go_out(tmp_path: Pa
         async with running(configured, standin=standin) as gateway:
             await until(gateway, lambda found: found.channels[0].state == "paused" and found.running)
             assert standin.sent == []
-            await resume(gateway.gateway.store, "sms", "out")
+            await resume(gateway.gateway.store, "sms", "out", "sari")
             await gateway.until(lambda rows: rows[0].state == "sent", outbox)
             await until(gateway, lambda found: found.channels[0].state == "healthy")
     assert len(standin.sent) == 1
@@ -116,7 +116,7 @@ async def test_while_receiving_is_paused_the_provider_keeps_its_messages(tmp_pat
         assert await write(gateway) == (503, "30")
         await until(gateway, lambda found: found.channels[0].parts["receiving"].state == "paused")
         assert await gateway.appended() == []
-        await resume(gateway.gateway.store, "sms", "in")
+        await resume(gateway.gateway.store, "sms", "in", "sari")
         await heeded(gateway, "in", False)
         assert (await write(gateway))[0] == 200
         await gateway.until(bool, cases)

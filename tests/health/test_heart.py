@@ -14,6 +14,7 @@ from sqlalchemy import select
 from config.operations import Health
 from gateway.health.heart import Heart
 from gateway.health.journal import Journal
+from gateway.health.others import Others
 from gateway.health.pauses import Pauses, pause
 from gateway.health.told import Told, decode
 from gateway.metrics import Metrics
@@ -32,6 +33,7 @@ class Body:
         self.metrics = Metrics()
         self.pauses = Pauses()
         self.journal = Journal()
+        self.others = Others()
         self.heart = Heart(
             store=store,
             settings=Health(**{"heartbeat": 0.02, "interactions": 5, **settings}),
@@ -41,6 +43,7 @@ class Body:
             tell=lambda: Told(at=1.0, spool_depth=3),
             pauses=self.pauses,
             journal=self.journal,
+            others=self.others,
         )
 
     async def rows(self, table: Any) -> Sequence[Any]:
@@ -96,6 +99,28 @@ async def test_a_beat_learns_what_is_paused_and_what_the_watch_sees(store: Store
     assert body.pauses.paused("sms", "in")
     assert not body.pauses.holds("sms", "out")
     assert (body.heart.view.state("sms"), body.heart.view.state("mail")) == ("paused", "unknown")
+
+
+async def test_a_beat_learns_how_many_processes_send(store: Store) -> None:
+    body = Body(store)
+    await body.heart.beat()
+    assert body.others.deliverers == 1
+    rows = [
+        # name, role, heartbeat's age, left
+        ("sends", "deliver", 0.0, False),
+        ("does everything", "all", 0.0, False),
+        ("takes in", "intake", 0.0, False),
+        ("left", "deliver", 0.0, True),
+        ("is missing", "deliver", 3600.0, False),
+    ]
+    async with store.write() as connection:
+        for name, role, age, left in rows:
+            at = time.time() - age
+            times = {"started_at": at, "beat_at": at, "left_at": at if left else None}
+            row = {"name": name, "role": role, "host": "h", "pid": 1, "version": "1", "told": "{}", **times}
+            await connection.execute(instances.insert().values(row))
+    await body.heart.beat()
+    assert body.others.deliverers == 3
 
 
 async def test_the_last_word_says_that_it_left(store: Store) -> None:

@@ -14,6 +14,7 @@ from gateway.health.told import ChannelTold, Told, decode, encode
 
 ZONE = ZoneInfo("Asia/Jakarta")
 WELL, SLOW, AWAY = Part("healthy"), Part("degraded", "429"), Part("down", "500")
+UNPROVEN = Part("degraded", "to prove", unproven=True)
 NOBODY = Found("down", "no process of the role deliver runs")
 HEALTHY, UNKNOWN = Found("healthy"), Found("unknown")
 
@@ -42,8 +43,20 @@ def test_a_process_runs_while_its_heart_beats(age: float, left_at: float | None,
         ([ChannelTold(sending=WELL), ChannelTold()], HEALTHY),
         ([ChannelTold(sending=WELL), ChannelTold(sending=SLOW)], Found("degraded", "429")),
         ([ChannelTold(sending=SLOW), ChannelTold(sending=AWAY)], Found("down", "500")),
+        ([ChannelTold(sending=UNPROVEN), ChannelTold()], Found("degraded", "to prove")),
+        ([ChannelTold(sending=UNPROVEN), ChannelTold(sending=WELL)], HEALTHY),
+        ([ChannelTold(sending=UNPROVEN), ChannelTold(sending=WELL), ChannelTold(sending=AWAY)], Found("down", "500")),
     ],
-    ids=["nobody", "none that sends", "one knows", "one is slow", "the worst counts"],
+    ids=[
+        "nobody",
+        "none that sends",
+        "one knows",
+        "one is slow",
+        "the worst counts",
+        "one has to prove it",
+        "another proves it",
+        "another is down",
+    ],
 )
 def test_a_part_is_what_the_worst_of_those_who_know_it_says(told: list[ChannelTold], found: Found) -> None:
     assert parts(told, {}, {})["sending"] == found

@@ -8,7 +8,17 @@ import pytest
 
 from channels.base import Quota
 from gateway.delivery.breaker import Breaker
-from gateway.health.parts import UNKNOWN, ChannelHealth, Part, channel_health, receiving_of, sending_of, worst
+from gateway.health.parts import (
+    ANSWERS_AGAIN,
+    NONE_WAITS,
+    UNKNOWN,
+    ChannelHealth,
+    Part,
+    channel_health,
+    receiving_of,
+    sending_of,
+    worst,
+)
 from gateway.intake.puller import Reading
 
 NOW = 1000.0
@@ -17,13 +27,20 @@ NOW = 1000.0
 class SenderLike:
     """What health reads off a sender."""
 
-    def __init__(self, *failures: str, credentials: str = "") -> None:
-        self.breaker = Breaker(failures=3, probe=60)
+    def __init__(
+        self, *failures: str, credentials: str = "", after: float = 0.0, waiting: int = 1, trying: bool = False
+    ) -> None:
+        now = [NOW]
+        self.breaker = Breaker(failures=3, probe=60, clock=lambda: now[0])
+        self.last_failed = NOW
+        self.waiting = waiting
+        self.trying = trying
         self.credentials_refused = credentials
         for reason in failures:
             self.breaker.failed(reason)
         if credentials:
             self.breaker.failed(credentials, at_once=True)
+        now[0] += after
 
 
 WELL = Part("healthy")
@@ -42,6 +59,36 @@ FULL = Part("down", "disk full")
 )
 def test_sending_is_what_the_breaker_says(sender: Any, part: Part) -> None:
     assert sending_of(sender) == part
+
+
+FAILED = ("500", "500", "500")
+
+
+@pytest.mark.parametrize(
+    ("sender", "answered_at", "part"),
+    [
+        (SenderLike(*FAILED, after=59), 0, Part("down", "500")),
+        (SenderLike(*FAILED, after=59, waiting=0), NOW + 1, Part("down", "500")),
+        (SenderLike(*FAILED, after=60), 0, Part("down", "500")),
+        (SenderLike(*FAILED, after=60), NOW - 1, Part("down", "500")),
+        (SenderLike(*FAILED, after=60), NOW + 1, Part("degraded", f"{ANSWERS_AGAIN} (before: 500)", unproven=True)),
+        (SenderLike(*FAILED, after=60, waiting=0), 0, Part("degraded", f"{NONE_WAITS} (before: 500)", unproven=True)),
+        (SenderLike(*FAILED, after=60, waiting=0, trying=True), NOW + 1, Part("down", "500")),
+        (SenderLike(credentials="401", after=60, waiting=0), NOW + 1, Part("down", "401", refused=True)),
+    ],
+    ids=[
+        "nothing is tried yet",
+        "nothing is tried yet, whatever the probe says",
+        "replies wait",
+        "replies wait, the probe is older",
+        "the provider answers again",
+        "no reply waits",
+        "a reply is being tried",
+        "credentials were refused",
+    ],
+)
+def test_after_an_outage_sending_is_not_down_for_want_of_a_reply(sender: Any, answered_at: float, part: Part) -> None:
+    assert sending_of(sender, answered_at) == part
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,8 @@ async def test_a_pause_and_its_end(store: Store) -> None:
     assert (states["sms", "sending"], states["sms", ""]) == ("paused", "paused")
     reasons = {row.reason for row in await crew.rows(health) if row.state == "paused"}
     assert reasons == {"paused by sari: maintenance"}
-    assert await resume(store, "sms", "out")
-    assert not await resume(store, "sms", "out")
+    assert await resume(store, "sms", "out", "sari")
+    assert not await resume(store, "sms", "out", "sari")
     assert (await crew.look())["sms", ""] == "healthy"
     assert len(await crew.changes()) == 4
 

@@ -78,11 +78,10 @@ class Letters:
             return redirect(f"/ops/letters/{row.id}", said="letter_settled")
         name = operator_of(request).name
         try:
-            outcome = await self._console.replay(row)
+            await self._console.replay(row, name)
         except (ReplayError, LogUnavailable) as error:
             await record(self._console.store, name, "replay", row.id, "not replayed")
             return await self._letter(request, problem=str(error), status=409)
-        await record(self._console.store, name, "replay", row.id, outcome)
         self._console.on_replies()
         return redirect(f"/ops/letters/{row.id}", said="letter_replayed")
 
@@ -91,17 +90,16 @@ class Letters:
         """``POST /ops/letters/replay``: the oldest of one stage and reason, some hundreds at once."""
         stage, reason = [await forms.field(request, name, longest=64) for name in ("stage", "reason")]
         rows = await model.of_kind(self._console.store, stage, reason)
+        name = operator_of(request).name
         done = 0
         for row in rows:
             try:
-                await self._console.replay(row)
+                await self._console.replay(row, name)
             except ReplayError:
                 continue
             except LogUnavailable:
                 break
             done += 1
-        detail = f"{done} of {len(rows)} replayed"
-        await record(self._console.store, operator_of(request).name, "replay", f"{stage} {reason}", detail)
         self._console.on_replies()
         said = "letters_replayed" if done == len(rows) else "letters_partly"
         return redirect(f"/ops/letters?{urlencode({'stage': stage, 'reason': reason})}", said=said, n=done)

@@ -207,21 +207,44 @@ async def test_dots_and_eight_bits_come_through(intake: Intake) -> None:
 
 
 @pytest.mark.parametrize(
-    ("allowed", "verification", "code"),
+    ("allowed", "verification", "allow_from", "code"),
     [
-        (["127.0.0.0/8"], "required", 220),
-        (["127.0.0.1"], "required", 220),
-        (["10.0.0.0/8", "192.0.2.1"], "required", 554),
-        ([], "required", 554),
-        ([], "none", 220),
+        (["127.0.0.0/8"], "required", [], 220),
+        (["127.0.0.1"], "required", [], 220),
+        (["10.0.0.0/8", "192.0.2.1"], "required", [], 554),
+        ([], "required", [], 554),
+        ([], "none", [], 220),
+        (["127.0.0.1"], "required", ["127.0.0.0/8"], 220),
+        (["127.0.0.1"], "required", ["10.0.0.0/8"], 554),
+        (["10.0.0.0/8"], "required", ["127.0.0.1"], 554),
+        ([], "none", ["127.0.0.1"], 220),
+        ([], "none", ["10.0.0.0/8"], 554),
     ],
-    ids=["a network", "an address", "others", "nobody", "said out loud"],
+    ids=[
+        "a network",
+        "an address",
+        "others",
+        "nobody",
+        "said out loud",
+        "on both lists",
+        "not on the channel's list",
+        "not among the peers",
+        "said out loud, on the channel's list",
+        "said out loud, not on the channel's list",
+    ],
 )
 async def test_only_known_peers_may_write(
-    allowed: list[str], verification: str, code: int, intake: Intake, caplog: pytest.LogCaptureFixture
+    allowed: list[str], verification: str, allow_from: list[str], code: int, intake: Intake
 ) -> None:
-    async with listening(intake, allowed_peers=allowed, verification=verification) as port:
+    bounds: dict[str, Any] = {"allowed_peers": allowed, "allow_from": allow_from, "verification": verification}
+    async with listening(intake, **bounds) as port:
         assert (await greeting(port))[:3] == str(code)
+
+
+@pytest.mark.parametrize(("address", "let_in"), [("::ffff:10.0.0.5", True), ("10.0.0.5", True), ("::1", False)])
+def test_a_listener_on_both_kinds_of_addresses_knows_its_peers(address: str, let_in: bool, intake: Intake) -> None:
+    account = settings(listen="[::]:8025", imap_url=None, allowed_peers=["10.0.0.0/8"])
+    assert (MailListener("email", account, intake.take).refusal(address) == "") is let_in
 
 
 async def greeting(port: int) -> str:

@@ -114,9 +114,9 @@ async def show_dead_letter(settings: Settings, identifier: str) -> int:
 
 
 async def replay_dead_letters(
-    settings: Settings, channels: Mapping[str, ChannelConfig], identifiers: Sequence[str], *, stage: str
+    settings: Settings, channels: Mapping[str, ChannelConfig], identifiers: Sequence[str], *, stage: str, by: str
 ) -> int:
-    """Replay the named letters, or all that wait; returns the exit status."""
+    """Replay the named letters, or all that wait, for the operator ``by``; returns the exit status."""
     err = Console(stderr=True)
     store, log = _store(settings), make_log(settings)
     failed = 0
@@ -140,7 +140,7 @@ async def replay_dead_letters(
                 return 1
             for row in progress(found, description="replaying", console=err, disable=not err.is_terminal):
                 try:
-                    outcome = await replayer.replay(row)
+                    outcome = await replayer.replay(row, by)
                 except (ReplayError, LogUnavailable) as error:
                     failed += 1
                     err.print(f"{row.id[:12]}: not replayed: {escape(str(error))}")

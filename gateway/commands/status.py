@@ -22,10 +22,13 @@ def status(
     Exit status: 0 all is well, 1 a channel or a role is down or silent, or no gateway runs, 2 the settings are wrong.
     """
     from gateway.commands.board import show_forever, show_once
+    from gateway.log import configure
 
     if watch and as_json:
         fail("--watch shows a page and --json prints a document: say one of them", 2)
     settings, channels = read(config)
+    # What is logged, such as that the store is brought to its schema, must not stand in the document.
+    configure(settings.logging, settings.zone, sys.stderr)
     if not watch:
         sys.exit(0 if complete(show_once(settings, channels, as_json=as_json)) else 1)
     try:

@@ -20,7 +20,7 @@ from gateway.store.engine import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-EVERY = 2.0
+EVERY = 1.0
 """Seconds from one round to the next."""
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment tells proxies that the stream lives."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from gateway.console.words import word
 
+MONTHS: Mapping[str, Sequence[str]] = {
+    "id": ("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"),
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+}
 MINUTE, HOUR, DAY = 60, 3600, 86400
 JUST_NOW = 15.0
 """Seconds that are still "just now"."""
@@ -25,8 +31,8 @@ def span(seconds: float, language: str) -> str:
     """``2 minutes``: the largest unit that is full at least once."""
     for unit, length in (("days", DAY), ("hours", HOUR), ("minutes", MINUTE)):
         if seconds >= length:
-            return _counted(int(seconds // length), unit, language)
-    return _counted(int(seconds), "seconds", language)
+            return span_of(int(seconds // length), unit, language)
+    return span_of(int(seconds), "seconds", language)
 
 
 def lasted(seconds: float | None) -> str:
@@ -38,6 +44,7 @@ def lasted(seconds: float | None) -> str:
     return f"{seconds:.0f} s" if seconds < 2 * MINUTE else f"{seconds / MINUTE:.1f} min"
 
 
-def _counted(number: int, unit: str, language: str) -> str:
+def span_of(number: int, unit: str, language: str) -> str:
+    """So many ``days``, ``hours``, ``minutes`` or ``seconds``."""
     key = unit if number != 1 else unit.removesuffix("s")
     return word(language, f"moment.{key}", n=number)

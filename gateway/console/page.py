@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -16,6 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gateway.console import words
+from gateway.console.moments import MONTHS
+from gateway.console.reasons import because
 from gateway.console.static import Static
 
 Role = Literal["viewer", "operator"]
@@ -27,10 +29,6 @@ NAVIGATION: Final = (
     ("/ops/audit", "nav.audit"),
 )
 _LOCAL = re.compile(r"/ops(?:[/?][!-\[\]-~]*)?")
-_MONTHS: Final = {
-    "id": ("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"),
-    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-}
 
 
 class Operator(msgspec.Struct, frozen=True):
@@ -68,14 +66,22 @@ class Renderer:
 
     def render(self, request: web.Request, template: str, context: Mapping[str, Any]) -> str:
         """The text of ``templates/<template>.html``."""
+        return self._environment.get_template(f"{template}.html").render({**self._given(request), **context})
+
+    def macros(self, request: web.Request, template: str, context: Mapping[str, Any]) -> Any:
+        """The macros of a template, as attributes, to be called many times with one context."""
+        return self._environment.get_template(f"{template}.html").make_module({**self._given(request), **context})
+
+    def _given(self, request: web.Request) -> dict[str, Any]:
         language = language_of(request)
         operator = found_operator(request)
-        given: dict[str, Any] = {
+        return {
             "_": partial(words.word, language),
             "language": language,
             "languages": words.LANGUAGES,
             "when": partial(when, zone=self.zone, language=language),
             "count": partial(count, language=language),
+            "because": partial(because, language),
             "static": self.static.url,
             "operator": operator,
             "csrf": operator.csrf if operator else request.get(_FORM, ""),
@@ -84,7 +90,6 @@ class Renderer:
             "here": local_path(request.path_qs) if request.method == "GET" else "/ops",
             "said": _said(request, language),
         }
-        return self._environment.get_template(f"{template}.html").render({**given, **context})
 
 
 RENDERER: Final = web.AppKey("renderer", Renderer)
@@ -128,8 +133,8 @@ def language_of(request: web.Request) -> str:
 def page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
     """``templates/<template>.html`` as an answer.
 
-    Every template may use: ``_(key, **values)``, ``when(ts)``, ``count(n)``, ``static(name)``, ``language``,
-    ``operator`` (``None`` before sign-in), ``csrf``, ``path``, ``here`` and ``said``, beside ``context``.
+    Every template may use: ``_(key, **values)``, ``when(ts)``, ``count(n)``, ``because(reason)``, ``static(name)``,
+    ``language``, ``operator`` (``None`` before sign-in), ``csrf``, ``path``, ``here`` and ``said``, beside ``context``.
     """
     text = request.app[RENDERER].render(request, template, context)
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
@@ -138,6 +143,11 @@ def page(request: web.Request, template: str, *, status: int = 200, **context: A
 def fragment(request: web.Request, template: str, **context: Any) -> str:
     """A template's text alone, for a live region: what :func:`page` would give it, it has too."""
     return request.app[RENDERER].render(request, template, context)
+
+
+def macros(request: web.Request, template: str, **context: Any) -> Any:
+    """A template's macros, where a page needs one many times: their context is made once."""
+    return request.app[RENDERER].macros(request, template, context)
 
 
 def redirect(path: str, *, said: str = "", n: int | None = None) -> web.Response:
@@ -154,13 +164,14 @@ def local_path(text: str, *, otherwise: str = "/ops") -> str:
     return text if _LOCAL.fullmatch(text) and ".." not in text and len(text) <= 2000 else otherwise
 
 
+@lru_cache(maxsize=4096)
 def when(at: float | None, *, zone: ZoneInfo, language: str) -> Markup:
     """Unix seconds as a ``<time>`` in the gateway's zone, ``22 Nov 2026 13:45:10 WIB``; a dash for none."""
     if at is None:
         return Markup("–")
     moment = datetime.fromtimestamp(at, zone)
-    shown = f"{moment.day} {_MONTHS[language][moment.month - 1]} {moment:%Y %H:%M:%S %Z}"
-    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), shown)
+    shown = f"{moment.day} {MONTHS[language][moment.month - 1]} {moment:%Y %H:%M:%S %Z}"
+    return Markup('<time datetime="%s">%s</time>') % (moment.isoformat(timespec="seconds"), shown)
 
 
 def count(number: int, *, language: str) -> str:

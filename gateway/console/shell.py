@@ -19,6 +19,7 @@ from gateway.console.page import RENDERER, Operator, Renderer, Role, fragment, o
 from gateway.console.sessions import Sessions
 from gateway.console.signin import SignIn
 from gateway.console.static import ROOT
+from gateway.health.figures import Day
 from gateway.store.engine import Store
 from gateway.updates.desk import Desk
 
@@ -52,7 +53,7 @@ class Console:
         *,
         blobs: Blobs,
         desk: Desk,
-        replay: Callable[[Any], Awaitable[str]],
+        replay: Callable[[Any, str], Awaitable[str]],
         on_replies: Callable[[], None],
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -64,6 +65,8 @@ class Console:
         self.replay = replay
         self.on_replies = on_replies
         self.now = now
+        # Hours that are over, for whichever page asks next.
+        self.day = Day()
         self.sessions = Sessions(store, idle=settings.console.idle, lifetime=settings.console.lifetime, now=now)
         self.gate = Gate(settings, self.sessions)
         self.renderer = Renderer(settings.zone)

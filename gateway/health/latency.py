@@ -28,6 +28,18 @@ def read(text: str) -> list[int]:
     return counts if len(counts) == BUCKETS else []
 
 
+def summed(texts: Iterable[str]) -> list[int]:
+    """The sums of what was stored, bucket by bucket; empty where nothing was counted."""
+    given = [text for text in texts if text]
+    try:
+        # Thousands a page: one document is read in a third of the time.
+        found = msgspec.json.decode(f"[{','.join(given)}]", type=list[list[int]])
+    except msgspec.DecodeError:
+        found = [read(text) for text in given]
+    kept = [counts for counts in found if len(counts) == BUCKETS]
+    return list(map(sum, zip(*kept, strict=True)))
+
+
 def percentile(counted: Iterable[Sequence[int]], share: float) -> float | None:
     """The time within which ``share`` of the replies went out, in seconds; ``None`` where there were none.
 

@@ -133,7 +133,7 @@ async def overview(
     """
     at = time.time() if now is None else now
     async with store.read() as connection:
-        minutes = await figures.minutes(connection, at - HOUR)
+        lately = await figures.last_hour(connection, store, at)
         hours = await (day or figures.Day()).read(connection, at)
         last = await figures.last_minutes(connection, store, list(channels))
         waiting = await figures.waiting(connection)
@@ -152,7 +152,7 @@ async def overview(
             stands=stands if nobody is None else {},
             nobody=nobody,
             paused=tuple(direction for channel, direction in paused if channel == name),
-            minutes=minutes.get(name, {}),
+            lately=lately.get(name, figures.Lately()),
             hours=hours.get(name, {}),
             last=last.get(name, (None, None)),
             told=list(told.values()),
@@ -192,7 +192,7 @@ def _channel(
     stands: Mapping[tuple[str, str], Any],
     nobody: Found | None,
     paused: tuple[str, ...],
-    minutes: Mapping[int, figures.Counted],
+    lately: figures.Lately,
     hours: Mapping[int, figures.Counted],
     last: tuple[float | None, float | None],
     told: Sequence[Told],
@@ -204,9 +204,9 @@ def _channel(
     known = [one.channels[name] for one in told if name in one.channels]
     this_minute, this_hour = int(at // 60) * 60, int(at // HOUR) * HOUR
     nothing = figures.Counted()
-    hour = [minutes.get(minute, nothing) for minute in range(this_minute - 59 * 60, this_minute + 60, 60)]
+    hour = [lately.received.get(minute, 0) for minute in range(this_minute - 59 * 60, this_minute + 60, 60)]
     day = [hours.get(start, nothing) for start in range(this_hour - 23 * HOUR, this_hour + HOUR, HOUR)]
-    latencies = [counted.latencies for counted in minutes.values()]
+    latencies = [lately.latencies] if lately.latencies else []
     return ChannelView(
         name=name,
         type=config.spec.type,
@@ -218,11 +218,11 @@ def _channel(
         paused=paused,
         last_in=max([t for t in (last[0], *(one.last_in for one in known)) if t], default=None),
         last_out=max([t for t in (last[1], *(one.last_out for one in known)) if t], default=None),
-        hour=[counted.received for counted in hour],
+        hour=hour,
         day=[counted.received for counted in day],
-        received_hour=sum(counted.received for counted in hour),
+        received_hour=sum(hour),
         received_day=sum(counted.received for counted in day),
-        sent_hour=sum(counted.sent for counted in hour),
+        sent_hour=lately.sent,
         sent_day=sum(counted.sent for counted in day),
         p50=percentile(latencies, 0.50),
         p95=percentile(latencies, 0.95),

@@ -92,6 +92,12 @@ def test_while_a_channel_is_down(terminal: Terminal) -> None:
     assert re.search(r" sms +all +unknown +down +http_500: no", done.stdout)
 
 
+def test_a_document_is_all_that_is_printed_even_where_the_store_has_to_be_made(terminal: Terminal) -> None:
+    done = terminal("--json")
+    assert (json.loads(done.stdout)["running"], done.exit_code) == (False, 1)
+    assert "store.migrating" in done.stderr
+
+
 def test_for_other_programs(terminal: Terminal) -> None:
     terminal.told(AWAY)
     done = terminal("--json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.health.latency import BUCKETS, percentile, read, written
+from gateway.health.latency import BUCKETS, percentile, read, summed, written
 from gateway.health.tally import Tally
 from gateway.metrics import LATENCY_BUCKETS, Metrics
 
@@ -92,3 +92,11 @@ def test_counts_of_other_buckets_are_passed_over() -> None:
     assert read(written([1] * BUCKETS)) == [1] * BUCKETS
     assert [read(text) for text in ("", "[1, 2]", "no")] == [[], [], []]
     assert len(LATENCY_BUCKETS) + 1 == BUCKETS
+
+
+@pytest.mark.parametrize(
+    "other", ["", "[1, 2]", "no", "[]", '["a"]'], ids=["none", "other buckets", "no JSON", "empty", "no counts"]
+)
+def test_what_was_stored_is_summed_bucket_by_bucket(other: str) -> None:
+    assert summed([written([1] * BUCKETS), other, written(range(BUCKETS))]) == list(range(1, BUCKETS + 1))
+    assert summed([other]) == []

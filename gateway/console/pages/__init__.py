@@ -14,5 +14,6 @@ def add_pages(console: Console, app: web.Application) -> None:
     first = overview.Overview(console)
     live = Live(first.draw)
     app.on_shutdown.append(live.close)
+    app.on_cleanup.append(first.close)
     others = [page.routes(console) for page in (cases, letters, channels, audit)]
     console.add_to(app, [*overview.routes(first, live), *(route for routes in others for route in routes)])

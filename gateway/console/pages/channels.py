@@ -13,13 +13,12 @@ from gateway.console import forms, records
 from gateway.console.labels import label
 from gateway.console.moments import ago, lasted
 from gateway.console.page import language_of
-from gateway.console.pages.overview import charts_of, labels_of
+from gateway.console.pages.overview import charts_of, tables_of
 from gateway.console.shell import Console, needs, operator_of, page, redirect
 from gateway.console.words import word
 from gateway.health.overview import overview
 from gateway.health.pauses import pause, resume
 from gateway.identity import sender_secret
-from gateway.store.audit import record
 
 LONGEST_REASON = 300
 
@@ -59,8 +58,7 @@ class Channels:
         config, direction = self._config(request), await _direction(request)
         reason = scrub(await forms.field(request, "reason", longest=LONGEST_REASON))
         name, store = operator_of(request).name, self._console.store
-        if await pause(store, config.name, direction, name, reason):
-            await record(store, name, "pause", config.name, f"{direction}: {reason}")
+        await pause(store, config.name, direction, name, reason)
         return redirect(f"/ops/channels/{config.name}", said=f"paused_{direction}")
 
     @needs("operator")
@@ -68,8 +66,7 @@ class Channels:
         """``POST /ops/channels/{name}/resume``: a direction."""
         config, direction = self._config(request), await _direction(request)
         name, store = operator_of(request).name, self._console.store
-        if await resume(store, config.name, direction):
-            await record(store, name, "resume", config.name, direction)
+        await resume(store, config.name, direction, name)
         self._console.on_replies()
         return redirect(f"/ops/channels/{config.name}", said=f"resumed_{direction}")
 
@@ -82,9 +79,10 @@ class Channels:
         language = language_of(request)
         name = operator_of(request).name
         try:
-            fresh = await records.write_test(
+            await records.write_test(
                 console.store,
                 config,
+                by=name,
                 key=key,
                 to=to,
                 # X refuses the same words twice.
@@ -94,23 +92,23 @@ class Channels:
             )
         except ValueError:
             return await self._page(request, problem=word(language, "channel.test_no_address"), status=400)
-        if fresh:
-            await record(console.store, name, "test", config.name, key)
         console.on_replies()
         return redirect(f"/ops/channels/{config.name}", said="test_written")
 
     async def _page(self, request: web.Request, *, problem: str = "", status: int = 200) -> web.Response:
         config, console = self._config(request), self._console
-        stands = await overview(console.store, console.settings, {config.name: config}, console.now())
+        one = {config.name: config}
+        stands = await overview(console.store, console.settings, one, console.now(), day=console.day)
         calls, older_calls = await records.interactions_of(console.store, config.name)
         changes, older_changes = await records.changes_of(console.store, config.name)
         language = language_of(request)
-        chart = partial(charts_of, labels=labels_of(stands.at, console.settings.zone), language=language)
         return page(
             request,
             "pages/channel",
             status=status,
             channel=stands.channels[0],
+            chart=partial(charts_of, language=language),
+            tables=tables_of(stands.channels[0], stands.at, console.settings.zone),
             pauses=await records.pauses_of(console.store, config.name),
             calls=calls,
             older_calls=older_calls,
@@ -121,7 +119,6 @@ class Channels:
             key=records.fresh_key(),
             longest=LONGEST_REASON,
             problem=problem,
-            chart=chart,
             **self._words(request),
         )
 

@@ -9,16 +9,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from markupsafe import Markup
 
 from gateway.console.charts import sparkline
 from gateway.console.labels import label
 from gateway.console.live import Fragments, Live
 from gateway.console.moments import ago, lasted
-from gateway.console.page import language_of
-from gateway.console.shell import Console, fragment, needs, page
+from gateway.console.page import count, fragment, language_of, macros
+from gateway.console.shared import Shared
+from gateway.console.shell import Console, needs, page
 from gateway.console.words import word
-from gateway.health import figures
 from gateway.health.overview import ChannelView, overview
 from gateway.health.overview import Overview as Stands
 
@@ -27,45 +26,40 @@ FEW = 5
 
 
 class Overview:
-    """The overview as a page, and as the fragments that its stream sends."""
+    """The overview as a page, and as the fragments that its stream sends: drawn once a reading and language."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._day = figures.Day()
+        self._shared = Shared(self._read)
+        self._drawn_of: Stands | None = None
+        self._drawn: dict[str, Fragments] = {}
 
     @needs("viewer")
     async def show(self, request: web.Request) -> web.Response:
         """``GET /ops``."""
-        stands = await self._read()
-        return page(request, "pages/overview", **self.context(stands, language_of(request)))
+        drawn = self._draw(request, await self._shared.get(), language_of(request))
+        return page(request, "pages/overview", drawn=drawn, channels=list(self._console.channels))
 
     async def draw(self, viewers: Mapping[str, web.Request]) -> Mapping[str, Fragments]:
         """The page's fragments by language, of one reading for all."""
-        stands = await self._read()
-        return {language: self._fragments(request, stands, language) for language, request in viewers.items()}
+        stands = await self._shared.get()
+        return {language: self._draw(request, stands, language) for language, request in viewers.items()}
 
-    def context(self, stands: Stands, language: str) -> dict[str, Any]:
-        """What the templates of the overview use."""
-        return {
-            "stands": stands,
-            "ago": partial(ago, now=stands.at, language=language),
-            "lasted": lasted,
-            "label": partial(label, language),
-            "chart": partial(charts_of, labels=labels_of(stands.at, self._console.settings.zone), language=language),
-        }
+    async def close(self, _app: web.Application) -> None:
+        """End what is still being read; for ``on_cleanup``."""
+        await self._shared.close()
 
     async def _read(self) -> Stands:
         console = self._console
-        return await overview(console.store, console.settings, console.channels, console.now(), day=self._day)
+        return await overview(console.store, console.settings, console.channels, console.now(), day=console.day)
 
-    def _fragments(self, request: web.Request, stands: Stands, language: str) -> Fragments:
-        context = self.context(stands, language)
-        whole = {name: fragment(request, f"pages/_{name}", **context) for name in ("vitals", "processes", "changes")}
-        cards = {
-            f"channel-{channel.name}": fragment(request, "pages/_card", channel=channel, **context)
-            for channel in stands.channels
-        }
-        return {**whole, **cards}
+    def _draw(self, request: web.Request, stands: Stands, language: str) -> Fragments:
+        """Nothing of the request but its language may be in what is drawn: the next viewer is given the same."""
+        if self._drawn_of is not stands:
+            self._drawn_of, self._drawn = stands, {}
+        if language not in self._drawn:
+            self._drawn[language] = _fragments(request, stands, language)
+        return self._drawn[language]
 
 
 def routes(pages: Overview, live: Live) -> list[web.RouteDef]:
@@ -79,25 +73,43 @@ def routes(pages: Overview, live: Live) -> list[web.RouteDef]:
     return [web.get("/ops", pages.show), web.get("/ops/live", stream)]
 
 
-def charts_of(channel: ChannelView, *, labels: Mapping[str, Sequence[str]], language: str) -> list[dict[str, Any]]:
-    """The two charts of a channel: what was received in the last hour and the last day, each with its table."""
+def charts_of(channel: ChannelView, *, language: str) -> list[dict[str, Any]]:
+    """The two charts of a channel: what was received in the last hour and in the last day."""
     found = []
-    for name, values, rows in (("hour", channel.hour, FEW), ("day", channel.day, 1)):
-        table = [(labels[name][place], sum(values[place : place + rows])) for place in range(0, len(values), rows)]
-        most = max(values, default=0)
+    for name, values in (("hour", channel.hour), ("day", channel.day)):
         title = word(language, f"overview.chart_{name}", channel=channel.name)
-        said = word(language, f"overview.chart_{name}_said", total=sum(values), most=most)
-        svg: Markup = sparkline(values, name=f"{channel.name}-{name}", title=title, description=said)
-        found.append({"name": name, "svg": svg, "title": title, "rows": table})
+        figures_of = {"total": sum(values), "most": max(values), "running": values[-1]}
+        shown = {key: count(value, language=language) for key, value in figures_of.items()}
+        svg = sparkline(values, name=f"{title}: {word(language, f'overview.chart_{name}_said', **shown)}")
+        caption = word(language, f"overview.caption_{name}")
+        found.append({"name": name, "svg": svg, "title": title, "caption": caption})
     return found
 
 
-def labels_of(at: float, zone: ZoneInfo) -> dict[str, list[str]]:
-    """When each minute of the last hour, and each hour of the last day, began: the same for every channel."""
+def tables_of(channel: ChannelView, at: float, zone: ZoneInfo) -> dict[str, list[tuple[str, int]]]:
+    """The same as rows, by the chart's name: when a stretch of time began, and what was received in it."""
     return {
-        name: [
-            datetime.fromtimestamp((int(at // seconds) - count + 1 + place) * seconds, zone).strftime("%H:%M")
-            for place in range(count)
-        ]
-        for name, seconds, count in (("hour", 60, 60), ("day", 3600, 24))
+        "hour": _rows(channel.hour, at, seconds=60, few=FEW, zone=zone),
+        "day": _rows(channel.day, at, seconds=3600, few=1, zone=zone),
     }
+
+
+def _rows(values: Sequence[int], at: float, *, seconds: int, few: int, zone: ZoneInfo) -> list[tuple[str, int]]:
+    first = int(at // seconds) - len(values) + 1
+    return [
+        (f"{datetime.fromtimestamp((first + place) * seconds, zone):%H:%M}", sum(values[place : place + few]))
+        for place in range(0, len(values), few)
+    ]
+
+
+def _fragments(request: web.Request, stands: Stands, language: str) -> Fragments:
+    context = {
+        "stands": stands,
+        "ago": partial(ago, now=stands.at, language=language),
+        "lasted": lasted,
+        "label": partial(label, language),
+        "chart": partial(charts_of, language=language),
+    }
+    whole = {name: fragment(request, f"pages/_{name}", **context) for name in ("vitals", "processes", "changes")}
+    card = macros(request, "pages/_card", **context).card
+    return {**whole, **{f"channel-{channel.name}": str(card(channel)) for channel in stands.channels}}

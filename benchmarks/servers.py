@@ -43,6 +43,12 @@ class Server(abc.ABC):
         """How many records its log holds; ``None`` for a server that keeps nothing."""
         return None
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     async def __aenter__(self) -> Self:
         log = self.folder / "server.log"
         with log.open("wb") as output:
@@ -152,7 +158,7 @@ class OnKafka(Gateway):
 
     def __init__(self, folder: Path, bootstrap: str) -> None:
         super().__init__(folder)
-        self._bootstrap = bootstrap
+        self.bootstrap = bootstrap
 
     def log_settings(self) -> str:
         """The broker, and a spool in the server's folder.
@@ -161,7 +167,7 @@ class OnKafka(Gateway):
         dispatcher knows by its id, and that the benchmark would take for a doubled message.
         """
         return (
-            f'backend = "kafka"\nbootstrap_servers = "{self._bootstrap}"\npath = "{self.folder}/spool.db"\n'
+            f'backend = "kafka"\nbootstrap_servers = "{self.bootstrap}"\npath = "{self.folder}/spool.db"\n'
             'replication_factor = 1\nappend_timeout = "20s"\n'
         )
 
@@ -170,7 +176,7 @@ class OnKafka(Gateway):
         # Imported here: without a broker nothing of this is needed.
         from aiokafka import AIOKafkaConsumer, TopicPartition
 
-        consumer = AIOKafkaConsumer(TOPIC, bootstrap_servers=self._bootstrap)
+        consumer = AIOKafkaConsumer(TOPIC, bootstrap_servers=self.bootstrap)
         await consumer.start()
         try:
             numbers = consumer.partitions_for_topic(TOPIC) or set()

@@ -69,6 +69,9 @@ class Metrics:
         self.log_lag = self._gauge("log_lag", "Records on the log that the dispatcher has not settled.")
         self.case_updates_lag = self._gauge("case_updates_lag", "Case updates on the log that are not settled.")
         self.spool_depth = self._gauge("spool_depth", "Records in this process's spool, waiting for the log.")
+        self.spool_oldest = self._gauge(
+            "spool_oldest_seconds", "Age of the oldest record in this process's spool; 0: none waits."
+        )
         self.spool_bytes = self._gauge("spool_bytes", "Bytes of the records in this process's spool.")
         self.spool_limit_bytes = self._gauge(
             "spool_limit_bytes", "Bytes that the spool may hold; then intake answers 503. 0: there is no spool."

@@ -60,11 +60,10 @@ class Standing:
         ``seen`` gives the watch's state of a channel's part (``""``: the channel itself).
         """
         works = self._works
-        senders = works.deliverer.senders if works.deliverer else {}
         probed = works.probes.found if works.probes else {}
         found = {}
         for name, channel in works.channels.items():
-            sending = sending_of(senders.get(name))
+            sending = self._sending(name)
             own = channel_health(self._receiving(name), sending, channel.quotas(), probed.get(name))
             found[name] = seen_by_others(own, partial(seen, name))
         return found
@@ -79,7 +78,7 @@ class Standing:
         channels = {}
         for name, channel in works.channels.items():
             sender, recorder = senders.get(name), works.recorders.get(name)
-            receiving, sending = self._receiving(name), sending_of(sender)
+            receiving, sending = self._receiving(name), self._sending(name)
             channels[name] = ChannelTold(
                 receiving,
                 sending,
@@ -90,22 +89,22 @@ class Standing:
                 (sender.last_sent if sender else 0) or None,
                 asked.get(name),
             )
-        now, oldest = time.time(), getattr(log, "oldest", None)
         lag = self._metrics.registry.get_sample_value(f"{PREFIX}log_lag")
         return Told(
-            now,
+            time.time(),
             channels,
             ready,
             why,
             int(lag or 0) if self._role in ("all", "dispatch") else None,
             getattr(log, "depth", 0),
-            None if oldest is None else max(0.0, now - oldest),
+            _spool_age(log),
         )
 
     def refresh(self) -> None:
         """Bring the spool's gauges up to date."""
         log, metrics = self._log(), self._metrics
         metrics.spool_depth.set(getattr(log, "depth", 0))
+        metrics.spool_oldest.set(_spool_age(log) or 0)
         metrics.spool_bytes.set(getattr(log, "bytes", 0))
         metrics.spool_limit_bytes.set(self._settings.log.spool_max_bytes if hasattr(log, "bytes") else 0)
 
@@ -117,8 +116,21 @@ class Standing:
         called = name in works.registrations or (works.ports is not None and works.ports.listens(name))
         return receiving_of(can_append=self._log().ready(), webhook=called, readings=self._readings(name))
 
+    def _sending(self, name: str) -> Part:
+        """How this process sends on a channel."""
+        deliverer, probes = self._works.deliverer, self._works.probes
+        probed = probes.found.get(name) if probes else None
+        answered = probes.at.get(name, 0.0) if probes and probed and probed.condition == "healthy" else 0.0
+        return sending_of(deliverer.senders.get(name) if deliverer else None, answered)
+
     def _readings(self, name: str) -> list[Reading]:
         """How the sources and the registration of a channel stand."""
         puller, registration = self._works.pullers.get(name), self._works.registrations.get(name)
         readings = list(puller.reading.values()) if puller else []
         return [*readings, registration.reading] if registration else readings
+
+
+def _spool_age(log: EventLog) -> float | None:
+    """How long the oldest record of the log's spool has waited, in seconds; ``None`` where none waits."""
+    oldest: float | None = getattr(log, "oldest", None)
+    return None if oldest is None else max(0.0, time.time() - oldest)

@@ -203,7 +203,7 @@ async def test_a_batch_that_is_sent_again_is_written_once(
 ) -> None:
     """The broker has taken the first; its confirmation is lost."""
     honest = AIOKafkaClient.send
-    lost = []
+    lost: list[object] = []
 
     async def lose(self: AIOKafkaClient, node: int, request: Any, **options: Any) -> Any:
         answer = await honest(self, node, request, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from gateway.eventlog.base import LogUnavailable, Record
 from gateway.eventlog.kafka import KafkaLog
 from gateway.eventlog.spool import SpooledLog
 from gateway.eventlog.sqlite_writer import Statement, Writer
-from tests.eventlog.backends import first_times, record, until
+from tests.eventlog.backends import PATIENCE, first_times, record, until
 
 TOPIC = "t"
 
@@ -185,6 +186,37 @@ def test_every_senders_words_arrive_in_order(steps: list[Any]) -> None:
     for key, said in grouped(arrived).items():
         once = first_times(said)
         assert once == [f"{key}-{n}" for n in range(len(once))]
+
+
+async def test_what_comes_while_the_disk_syncs_shares_the_next_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a disk that is slow for a moment delays what comes meanwhile once, not a message after the other."""
+    kafka = ScriptedKafka()
+    kafka.up = False
+    log = SpooledLog(cast("KafkaLog", kafka), tmp_path / "log.db", max_bytes=10**9)
+    await log.start()
+    spool = log._own
+    assert spool is not None
+    honest, stalled, synced = Writer._transact, threading.Event(), 0
+
+    def stall(self: Writer, statements: Sequence[Statement]) -> None:
+        nonlocal synced
+        synced += 1
+        stalled.wait(PATIENCE)
+        honest(self, statements)
+
+    monkeypatch.setattr(Writer, "_transact", stall)
+    appends = [asyncio.create_task(log.append([record(TOPIC, "k", "first")]))]
+    await until(lambda: synced == 1)
+    for n in range(200):
+        appends.append(asyncio.create_task(log.append([record(TOPIC, n, n)])))
+        await asyncio.sleep(0)
+    await until(lambda: log.depth == 201 and not spool._log._tick)
+    stalled.set()
+    await asyncio.gather(*appends)
+    assert synced == 2
+    await log.close()
 
 
 def slowly(transact: Callable[[Writer, Sequence[Statement]], None]) -> Callable[[Writer, Sequence[Statement]], None]:

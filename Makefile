@@ -42,7 +42,7 @@ services: $(VENV)/.dev ## fetch the real parts the tests use (Kannel, Kafka), wh
 
 .PHONY: test
 test: $(VENV)/.dev services ## set up and run the whole test suite
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(if $(ARGS),$(ARGS),--ignore=tests/crash)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev services ## take the pictures in docs/images anew, with a browser

@@ -8,12 +8,15 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.nursery import Child, Nursery
 
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.02
@@ -46,7 +49,11 @@ def toml(settings: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 class GatewayProcess:
-    """``python -m gateway run`` with a settings file (its tables, or its text); ``log`` is what it said on standard error so far."""
+    """``gateway run`` with a settings file (its tables, or its text); ``log`` is what it said on standard error so far.
+
+    It is born in a ``nursery``; without one it is the command ``python -m gateway``, for tests of the start itself.
+    ``crash`` arms the next life of one that is born (see :func:`gateway.seams.parse`).
+    """
 
     def __init__(
         self,
@@ -56,7 +63,10 @@ class GatewayProcess:
         role: str = "all",
         port: int | None = None,
         arguments: tuple[str, ...] = (),
+        nursery: Nursery | None = None,
     ) -> None:
+        self.crash = ""
+        self._nursery = nursery
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
@@ -66,7 +76,7 @@ class GatewayProcess:
         text = settings if isinstance(settings, str) else toml(settings)
         self._config.write_text(text, encoding="utf-8")
         self._said = folder / f"gateway-{role}-{self.port}.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Child | None = None
 
     async def __aenter__(self) -> GatewayProcess:
         await self.start()
@@ -81,6 +91,12 @@ class GatewayProcess:
         return self._said.read_text(encoding="utf-8") if self._said.exists() else ""
 
     @property
+    def pid(self) -> int:
+        """The process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether the process lives."""
         return self._process is not None and self._process.returncode is None
@@ -92,13 +108,24 @@ class GatewayProcess:
 
     async def launch(self) -> None:
         """Start the process without waiting for it to be ready."""
-        command = [sys.executable, "-m", "gateway", "run", "--config", str(self._config), "--role", self._role]
-        command += ["--port", str(self.port), *self._arguments]
+        arguments = ["run", "--config", str(self._config), "--role", self._role, "--port", str(self.port)]
+        arguments += self._arguments
         environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
         environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+        if self._nursery is not None:
+            self._process = await self._nursery.spawn(
+                arguments, folder=self._folder, output=self._said, environment=environment, crash=self.crash
+            )
+            return
+        assert not self.crash, "only what is born in a nursery can be armed"
         with self._said.open("ab") as said:
             self._process = await asyncio.create_subprocess_exec(
-                *command, cwd=self._folder, stdout=said, stderr=said, env=environment
+                *(sys.executable, "-m", "gateway", *arguments),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                env=environment,
             )
 
     async def start(self) -> None:

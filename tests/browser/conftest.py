@@ -8,12 +8,13 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.site import Site, opened
+from tests.nursery import Nursery
 from tests.services import require
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+async def site(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> AsyncIterator[Site]:
     """A running gateway, on the loop of the folder's tests."""
     require("chromium")
-    async with opened(tmp_path_factory.mktemp("browser")) as running:
+    async with opened(tmp_path_factory.mktemp("browser"), nursery) as running:
         yield running

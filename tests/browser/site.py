@@ -18,6 +18,7 @@ from axe_playwright_python.async_playwright import Axe  # type: ignore[import-un
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.alerts.servers import Ear, http_server
+from tests.nursery import Nursery
 from tests.process import GatewayProcess
 
 CHROMIUM = "/usr/bin/chromium"
@@ -180,7 +181,7 @@ async def check_width(page: Page) -> None:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Site]:
+async def opened(folder: Path, nursery: Nursery) -> AsyncIterator[Site]:
     """A gateway as ``make run`` starts it, on a free port, and a browser."""
     embedded = tomllib.loads(resources.files("config").joinpath("embedded.toml").read_text(encoding="utf-8"))
     channels = {f"channels.{name}": table for name, table in embedded.pop("channels").items()}
@@ -190,7 +191,7 @@ async def opened(folder: Path) -> AsyncIterator[Site]:
         told = {"alerts": {"webhook_url": f"{alerts.url}/alerts", "gather": 1.0}}
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         async with GatewayProcess(
-            folder, {**embedded, **FASTER, **told, **channels}, arguments=("--sandbox",)
+            folder, {**embedded, **FASTER, **told, **channels}, arguments=("--sandbox",), nursery=nursery
         ) as gateway:
             await gateway.said(r"password \S+\n")
             found = re.search(r"password (\S+)\n", gateway.log)

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.crash.fleet import THREE, Fleet, cluster, embedded
-from tests.crash.nursery import Nursery
 from tests.crash.stage import Stage
 from tests.crash.ways import Way, played
 from tests.e2e.conftest import EMBEDDED
+from tests.nursery import Nursery
 from tests.process import free_port
 
 MakeFleet = Callable[[str], Fleet]
 MakeStage = Callable[[str, Sequence[Way]], AbstractAsyncContextManager[Stage]]
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    """Where the processes come from."""
-    opened = Nursery()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -36,7 +28,7 @@ def fleet_on(request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery) -
             return embedded(nursery, tmp_path)
         broker = request.getfixturevalue("kafka_broker")
         postgres = request.getfixturevalue("postgres")
-        return cluster(nursery, tmp_path, broker.bootstrap_servers, postgres.create(), names=THREE)
+        return cluster(nursery, tmp_path, broker.bootstrap_servers, postgres.create_migrated(), names=THREE)
 
     return make
 

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from gateway.seams import Seam
 from gateway.store.tables import outbox
-from tests.crash.nursery import Nursery
 from tests.e2e.conftest import CLUSTER, EMBEDDED, Site
+from tests.fixtures.migrated import copy_to
+from tests.nursery import Nursery
 from tests.process import GatewayProcess, free_port
 
 ALONE = ("all",)
 THREE = ("intake", "dispatch", "deliver")
 SIX = tuple(f"{role}-{n}" for role in THREE for n in (1, 2))
 ENDS_WITHIN = 60.0
-
-
-class Born(GatewayProcess):
-    """A gateway out of the nursery. ``crash`` arms its next life (see :func:`gateway.seams.parse`)."""
-
-    def __init__(self, nursery: Nursery, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.crash = ""
-        self._nursery = nursery
-
-    async def launch(self) -> None:
-        """Start the process without waiting for it to be ready."""
-        arguments = ["run", "--config", str(self._config), "--role", self._role, "--port", str(self.port)]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
-        child = await self._nursery.spawn(
-            arguments, folder=self._folder, output=self._said, environment=environment, crash=self.crash
-        )
-        self._process = cast("asyncio.subprocess.Process", child)
 
 
 class Fleet(Site):
@@ -53,10 +35,10 @@ class Fleet(Site):
         names: Sequence[str],
         lasting: bool = True,
     ) -> None:
-        super().__init__(folder, log=log, store_url=store_url, roles=[name.partition("-")[0] for name in names])
+        roles = [name.partition("-")[0] for name in names]
+        super().__init__(folder, log=log, store_url=store_url, roles=roles, nursery=nursery)
         self.names = tuple(names)
-        self._nursery = nursery
-        self._born: dict[str, Born] = {}
+        self._born: dict[str, GatewayProcess] = {}
         self.ports = {name: free_port() for name in names}
         self.own: dict[str, dict[str, dict[str, Any]]] = {}
         """What a process has in its settings of its own: sections by its name."""
@@ -74,7 +56,7 @@ class Fleet(Site):
         """The name of a process that takes messages; of several another each time."""
         return secrets.choice([name for name in self.names if self.role_of(name) in ("all", "intake")])
 
-    def make(self, name: str) -> Born:
+    def make(self, name: str) -> GatewayProcess:
         """The process of that name, made at the first asking; not started."""
         if name in self._born:
             return self._born[name]
@@ -87,7 +69,9 @@ class Fleet(Site):
             settings["log"] = {**settings["log"], "path": str(self.folder / f"spool-{name}.db")}
         for section, values in self.own.get(name, {}).items():
             settings[section] = settings.get(section, {}) | values
-        process = Born(self._nursery, self.folder, settings, role=self.role_of(name), port=self.ports[name])
+        process = GatewayProcess(
+            self.folder, settings, role=self.role_of(name), port=self.ports[name], nursery=self.nursery
+        )
         self.processes[name] = self._born[name] = process
         return process
 
@@ -128,7 +112,7 @@ class Fleet(Site):
 def embedded(nursery: Nursery, folder: Path) -> Fleet:
     """One process on SQLite."""
     log = {"backend": "sqlite", "path": str(folder / "log.db")}
-    return Fleet(nursery, folder, log=log, store_url=f"sqlite+aiosqlite:///{folder}/gateway.db", names=ALONE)
+    return Fleet(nursery, folder, log=log, store_url=copy_to(folder), names=ALONE)
 
 
 def cluster(

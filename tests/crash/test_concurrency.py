@@ -13,11 +13,11 @@ import pytest
 from channels.standin import Fault
 from gateway.store.tables import leases, messages, outbox
 from tests.crash.fleet import SIX, cluster
-from tests.crash.nursery import Nursery
 from tests.crash.stage import Stage
 from tests.crash.ways import SMS, TELEGRAM_POLL, played
 from tests.fixtures.postgres import Postgres
 from tests.kafka.broker import Broker
+from tests.nursery import Nursery
 
 BEFORE, DURING, AFTER = 30, 60, 30
 DOUBTED = re.compile(r'"event":"delivery\.maybe_doubled"')
@@ -27,7 +27,7 @@ async def test_killed_and_paused_under_load_nothing_is_lost_and_doubles_are_coun
     kafka_broker: Broker, postgres: Postgres, nursery: Nursery, tmp_path: Path
 ) -> None:
     """Killing one of each moves its partitions and leases to the other; a paused one finds its own gone."""
-    url = postgres.create()
+    url = postgres.create_migrated()
     fleet = cluster(nursery, tmp_path, kafka_broker.bootstrap_servers, url, names=SIX, lasting=False)
     async with played(SMS) as sms:
         stage = Stage(fleet, {SMS.name: sms})
@@ -68,7 +68,7 @@ async def test_a_woken_process_sends_nothing_that_another_has_leased_meanwhile(
 ) -> None:
     """It stops itself with the lease in hand and nothing sent; the other sends; woken, it looks at its lease first."""
     names = ("intake", "dispatch", "deliver-1", "deliver-2")
-    url = postgres.create()
+    url = postgres.create_migrated()
     fleet = cluster(nursery, tmp_path, kafka_broker.bootstrap_servers, url, names=names)
     async with played(SMS) as sms:
         stage = Stage(fleet, {SMS.name: sms})
@@ -100,7 +100,7 @@ async def test_another_process_reads_on_within_the_lease(
 ) -> None:
     """A polled channel: whoever holds its lease dies, or stops and is woken; the other goes on from the cursor."""
     names = ("intake-1", "intake-2", "dispatch", "deliver")
-    url = postgres.create()
+    url = postgres.create_migrated()
     fleet = cluster(nursery, tmp_path, kafka_broker.bootstrap_servers, url, names=names)
     lease = f"pull:{TELEGRAM_POLL.name}"
     async with played(TELEGRAM_POLL) as bot:

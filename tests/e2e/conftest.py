@@ -18,7 +18,9 @@ from config.settings import Settings
 from gateway.eventlog.factory import make_log
 from gateway.store.engine import Store, StoreUnavailable
 from normalizer.event import ComplaintEvent, decode
+from tests.fixtures.migrated import copy_to
 from tests.inside import KANNEL
+from tests.nursery import Nursery
 from tests.process import GatewayProcess, free_port
 
 PATIENCE = 120.0
@@ -27,10 +29,22 @@ BACKENDS = (EMBEDDED, CLUSTER)
 
 
 class Site:
-    """A gateway of one or several processes, with its files, its provider and its store."""
+    """A gateway of one or several processes, with its files, its provider and its store.
 
-    def __init__(self, folder: Path, *, log: dict[str, Any], store_url: str, roles: Sequence[str]) -> None:
+    The processes are born in the ``nursery``; without one each is the command.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        log: dict[str, Any],
+        store_url: str,
+        roles: Sequence[str],
+        nursery: Nursery | None,
+    ) -> None:
         self.folder = folder
+        self.nursery = nursery
         self.port = free_port()
         self.roles = tuple(roles)
         self.log_settings = log
@@ -71,7 +85,9 @@ class Site:
         """Start every process and wait until all are ready."""
         for role in self.roles:
             port = self.port if role in ("all", "intake") else None
-            self.processes[role] = GatewayProcess(self.folder, self.settings(), role=role, port=port)
+            self.processes[role] = GatewayProcess(
+                self.folder, self.settings(), role=role, port=port, nursery=self.nursery
+            )
         await asyncio.gather(*(process.start() for process in self.processes.values()))
 
     async def stop(self) -> None:
@@ -106,48 +122,68 @@ class Site:
                 await asyncio.sleep(0.05)
         return rows
 
-    async def events(self) -> list[ComplaintEvent]:
-        """Every complaint event on the log, copies too, read by a group of its own."""
+    async def events(self, distinct: int = 0) -> list[ComplaintEvent]:
+        """Every complaint event on the log, copies too, read by a group of its own.
+
+        It reads until so many ``distinct`` ones are there, or at least one, and then until nothing more comes.
+        """
         log = make_log(Settings.model_validate({"log": self.log_settings, "topics": self.topics}))
         await log.start()
         consumer = log.consumer(f"audit-{secrets.token_hex(4)}", [self.topics["complaints"]])
         events: list[ComplaintEvent] = []
-        quiet = 0
+        seen: set[str] = set()
+        quiet = False
         # Until the group has been joined, nothing comes: that is no quiet.
-        while quiet < 3 or not events:
-            taken = await consumer.fetch(limit=1000, timeout=1.0)
-            quiet = 0 if taken else quiet + 1
+        while not quiet or len(seen) < max(distinct, 1):
+            taken = await consumer.fetch(limit=1000, timeout=1.0 if distinct else 3.0)
+            quiet = not taken
             events += [decode(one.record.value) for one in taken]
+            seen.update(event.id for event in events[len(events) - len(taken) :])
         await consumer.close()
         await log.close()
         return events
 
 
+def embedded(folder: Path, store_url: str, nursery: Nursery | None) -> Site:
+    """One process on files."""
+    log = {"backend": "sqlite", "path": str(folder / "log.db")}
+    return Site(folder, log=log, store_url=store_url, roles=("all",), nursery=nursery)
+
+
+def cluster(folder: Path, bootstrap_servers: str, store_url: str, nursery: Nursery | None) -> Site:
+    """A process for each role, on Kafka and PostgreSQL."""
+    log = {
+        "backend": "kafka",
+        "path": str(folder / "spool.db"),
+        "bootstrap_servers": bootstrap_servers,
+        "partitions": 3,
+        "group": f"dispatchers-{secrets.token_hex(4)}",
+    }
+    return Site(folder, log=log, store_url=store_url, roles=("intake", "dispatch", "deliver"), nursery=nursery)
+
+
 @pytest.fixture(params=BACKENDS)
-async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
-    """A site that is not started yet, on each backend in turn."""
+async def site(request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery) -> AsyncIterator[Site]:
+    """A site that is not started yet, on each backend in turn, with the schema in its store."""
     if request.param == EMBEDDED:
-        made = Site(
-            tmp_path,
-            log={"backend": "sqlite", "path": str(tmp_path / "log.db")},
-            store_url=f"sqlite+aiosqlite:///{tmp_path}/gateway.db",
-            roles=("all",),
-        )
+        made = embedded(tmp_path, copy_to(tmp_path), nursery)
     else:
         broker = request.getfixturevalue("kafka_broker")
         postgres = request.getfixturevalue("postgres")
-        made = Site(
-            tmp_path,
-            log={
-                "backend": "kafka",
-                "path": str(tmp_path / "spool.db"),
-                "bootstrap_servers": broker.bootstrap_servers,
-                "partitions": 3,
-                "group": f"dispatchers-{secrets.token_hex(4)}",
-            },
-            store_url=postgres.create(),
-            roles=("intake", "dispatch", "deliver"),
-        )
+        made = cluster(tmp_path, broker.bootstrap_servers, postgres.create_migrated(), nursery)
+    yield made
+    await made.stop()
+
+
+@pytest.fixture(params=BACKENDS)
+async def new_site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
+    """A site as it is first installed: its processes are the command itself, and its store is empty."""
+    if request.param == EMBEDDED:
+        made = embedded(tmp_path, f"sqlite+aiosqlite:///{tmp_path}/gateway.db", None)
+    else:
+        broker = request.getfixturevalue("kafka_broker")
+        postgres = request.getfixturevalue("postgres")
+        made = cluster(tmp_path, broker.bootstrap_servers, postgres.create(), None)
     yield made
     await made.stop()
 

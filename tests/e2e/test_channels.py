@@ -1,4 +1,7 @@
-"""Every channel type, whole gateways, the provider's stand-in: one complaint, one reply; killed while reading, none lost."""
+"""Every channel type, whole gateways, the provider's stand-in: one complaint, one reply; killed while reading, none lost.
+
+One site has all ways in at once, as a gateway in the field has; what is expected holds for each of them by itself.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,16 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
-
-import pytest
 
 from channels import registry
 from channels.errors import ChannelError
 from channels.standin import StandInServer
 from gateway.store.tables import cases, messages, outbox
 from normalizer import tracking
-from tests.channels.kit import Kit, plain
+from tests.channels.kit import plain
 from tests.e2e.conftest import PATIENCE, Site
 from tests.e2e.ways import PULLED, WAYS, Way
 
@@ -29,89 +31,107 @@ _NUMBER = re.compile(r"\b\d{3} \d{3} \d{4}\b")
 
 
 class Played:
-    """One channel of a site, its provider played by the stand-in."""
+    """One way in of a site, its provider played by the stand-in; ``table`` are the channel's settings."""
 
-    def __init__(self, site: Site, kit: Kit, standin: StandInServer[Any]) -> None:
+    def __init__(self, site: Site, way: Way, standin: StandInServer[Any], table: dict[str, Any], first: int) -> None:
         self.site = site
-        self.kit = kit
+        self.name = str(way)
+        self.type = way.kit.type
         self.standin = standin
+        self.table = table
+        self._kit = way.kit
+        self._first = first
+
+    def citizen(self, n: int) -> str:
+        """The address of the ``n``-th citizen, who writes nowhere else."""
+        return self._kit.citizen(self._first + n)
 
     async def say(self, citizen: int, text: str) -> None:
         """Write as a citizen; where the gateway has to be called, until it says yes, as a provider does."""
-        url = f"http://127.0.0.1:{self.site.port}/webhooks/{self.kit.type}"
+        url = f"http://127.0.0.1:{self.site.port}/webhooks/{self.name}"
         sent = False
         while not sent:
             try:
-                sent = (await self.standin.text(url, self.kit.citizen(citizen), text)).status < 300
+                sent = (await self.standin.text(url, self.citizen(citizen), text)).status < 300
             except ChannelError:
                 await asyncio.sleep(0.05)
 
+    async def answered_again(self) -> None:
+        """Wait for a reply more, or for a while without."""
+        before = len(self.standin.sent)
+        with suppress(TimeoutError):
+            await self.standin.wait_for(lambda sent: len(sent) > before, timeout=2.0)
 
-@pytest.fixture(params=WAYS, ids=str)
-async def played(request: pytest.FixtureRequest, site: Site) -> AsyncIterator[Played]:
-    way: Way = request.param
-    kit, wanted = way.kit, {**way.kit.settings, **way.changes}
-    settings = registry.spec(kit.type).settings.model_validate(wanted)
-    module = importlib.import_module(f"channels.{kit.type}.standin")
-    async with module.StandIn(settings) as standin:
-        table = {**wanted, **{name: plain(value) for name, value in standin.overrides(settings).items()}}
-        if "poll_seconds" in type(settings).model_fields:
-            table["poll_seconds"] = 1
-        site.channels = {kit.type: table}
-        yield Played(site, kit, standin)
-        await site.stop()
+    async def rows(self, table: Any) -> list[Any]:
+        """The rows of a table that are this channel's."""
+        return [row for row in await self.site.rows(table) if row.channel == self.name]
 
 
-async def test_one_complaint_gets_one_reply_with_its_number(played: Played) -> None:
-    site = played.site
-    await site.start()
-    await played.say(1, COMPLAINT)
-    [reply] = await played.standin.wait_for(lambda sent: len(sent) >= 1, timeout=PATIENCE)
-    number = _NUMBER.search(reply.text)
-    assert number, reply.text
-    digits = number[0].replace(" ", "")
-    assert tracking.valid(digits)
-    assert reply.to == played.kit.citizen(1)
-    [row] = await site.until(outbox, lambda rows: bool(rows) and all(r.state == "sent" for r in rows))
-    assert (row.case_number, row.template) == (digits, "acknowledgement")
-    [heard] = await site.rows(messages)
-    assert json.loads(row.thread)["replies_to"][0] == heard.provider_id
-    assert [case.number for case in await site.rows(cases)] == [digits]
-    assert len(played.standin.sent) == 1
+@asynccontextmanager
+async def played(site: Site, ways: Sequence[Way]) -> AsyncIterator[list[Played]]:
+    """The site, started, with these ways in."""
+    async with AsyncExitStack() as stack:
+        playing = []
+        for at, way in enumerate(ways):
+            wanted = {**way.kit.settings, **way.changes}
+            settings = registry.spec(way.kit.type).settings.model_validate(wanted)
+            module = importlib.import_module(f"channels.{way.kit.type}.standin")
+            standin = await stack.enter_async_context(module.StandIn(settings))
+            table = {**wanted, **{name: plain(value) for name, value in standin.overrides(settings).items()}}
+            if "poll_seconds" in type(settings).model_fields:
+                table["poll_seconds"] = 1
+            playing.append(Played(site, way, standin, table, at * CITIZENS))
+        site.channels = {one.name: one.table for one in playing}
+        stack.push_async_callback(site.stop)
+        await site.start()
+        yield playing
 
 
-@pytest.mark.parametrize("played", PULLED, ids=str, indirect=True)
-async def test_killed_while_messages_come_none_is_lost_or_doubled(played: Played) -> None:
+async def test_one_complaint_gets_one_reply_with_its_number(site: Site) -> None:
+    async with played(site, WAYS) as playing:
+        await asyncio.gather(*(one.say(1, COMPLAINT) for one in playing))
+        for one in playing:
+            await one.standin.wait_for(lambda sent: len(sent) >= 1, timeout=PATIENCE)
+        await site.until(outbox, lambda rows: len(rows) >= len(WAYS) and all(r.state == "sent" for r in rows))
+        for one in playing:
+            [reply] = one.standin.sent
+            number = _NUMBER.search(reply.text)
+            assert number, (one.name, reply.text)
+            digits = number[0].replace(" ", "")
+            assert tracking.valid(digits)
+            assert reply.to == one.citizen(1)
+            [row] = await one.rows(outbox)
+            assert (row.case_number, row.template) == (digits, "acknowledgement")
+            [heard] = await one.rows(messages)
+            assert json.loads(row.thread)["replies_to"][0] == heard.provider_id
+            assert [case.number for case in await one.rows(cases)] == [digits]
+
+
+async def test_killed_while_messages_come_none_is_lost_or_doubled(site: Site) -> None:
     """What is called, and more of it, is killed in the test of SMS."""
-    site = played.site
-    await site.start()
-    chance = random.Random(1708)
-    waiting = list(range(CITIZENS))
+    async with played(site, PULLED) as playing:
+        chance = random.Random(1708)
 
-    async def citizens() -> None:
-        while waiting:
-            await played.say(n := waiting.pop(), f"{COMPLAINT}, laporan warga ke {n}")
+        async def citizens(one: Played, waiting: list[int]) -> None:
+            while waiting:
+                await one.say(n := waiting.pop(), f"{COMPLAINT}, laporan warga ke {n}")
 
-    async with asyncio.timeout(PATIENCE * 2):
-        speaking = [asyncio.create_task(citizens()) for _ in range(3)]
-        for _ in range(KILLS):
-            seen = len(played.standin.sent)
-            await asyncio.wait(
-                [asyncio.create_task(played.standin.wait_for(lambda sent, n=seen: len(sent) > n, timeout=2.0))]  # type: ignore[misc]
-            )
-            victim = site.processes[chance.choice(site.roles)]
-            await victim.kill()
-            await victim.start()
-        await asyncio.gather(*speaking)
-        everyone = {played.kit.citizen(n) for n in range(CITIZENS)}
-        await played.standin.wait_for(lambda sent: {m.to for m in sent} == everyone, timeout=PATIENCE)
-    await site.until(outbox, lambda rows: all(r.state == "sent" for r in rows))
-    assert len(await site.rows(cases)) == CITIZENS
-    assert len(await site.rows(messages)) == CITIZENS
-    replies = Counter(message.to for message in played.standin.sent)
-    assert sum(replies.values()) - CITIZENS <= KILLS * site_slots(played)
-
-
-def site_slots(played: Played) -> int:
-    """Replies in flight at a kill, at most."""
-    return registry.spec(played.kit.type).limits.max_in_flight
+        async with asyncio.timeout(PATIENCE * 2):
+            queues = [(one, list(range(CITIZENS))) for one in playing]
+            speaking = [asyncio.create_task(citizens(one, queue)) for one, queue in queues for _ in range(3)]
+            for _ in range(KILLS):
+                await asyncio.gather(*(one.answered_again() for one in playing))
+                victim = site.processes[chance.choice(site.roles)]
+                await victim.kill()
+                await victim.start()
+            await asyncio.gather(*speaking)
+            for one in playing:
+                everyone = {one.citizen(n) for n in range(CITIZENS)}
+                await one.standin.wait_for(lambda sent, all_=everyone: {m.to for m in sent} == all_, timeout=PATIENCE)  # type: ignore[misc]
+        await site.until(outbox, lambda rows: all(r.state == "sent" for r in rows))
+        for one in playing:
+            assert len(await one.rows(cases)) == CITIZENS, one.name
+            assert len(await one.rows(messages)) == CITIZENS, one.name
+            replies = Counter(message.to for message in one.standin.sent)
+            # Replies in flight at a kill, at most.
+            assert sum(replies.values()) - CITIZENS <= KILLS * registry.spec(one.type).limits.max_in_flight, one.name

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from gateway.store.tables import cases, messages, outbox
 from normalizer import tracking
 from normalizer.event import decode
@@ -28,37 +26,47 @@ async def connected(site: Site) -> Kannel:
     return kannel
 
 
-@pytest.mark.parametrize(
-    ("text", "coding"),
-    [
-        ("Lampu jalan mati di Jalan Merdeka", "gsm"),
-        ("Jalan ꦢꦭꦤ꧀ rusak \U0001f6a7", "ucs2"),
-        (LONG[:400], "gsm"),
-    ],
-    ids=["plain", "UCS-2", "400 characters"],
-)
-async def test_a_text_gets_exactly_one_reply_with_a_valid_number(site: Site, text: str, coding: Coding) -> None:
+TEXTS: dict[str, tuple[str, Coding]] = {
+    "+6281234567890": ("Lampu jalan mati di Jalan Merdeka", "gsm"),
+    "+6281234567891": ("Jalan ꦢꦭꦤ꧀ rusak \U0001f6a7", "ucs2"),
+    "+6281234567892": (LONG[:400], "gsm"),
+}
+"""By who texts it."""
+
+
+async def test_a_text_gets_exactly_one_reply_with_a_valid_number(site: Site) -> None:
     kannel = await connected(site)
     async with kannel:
         await site.start()
-        if len(text) > 160:
-            await kannel.long_text("+6281234567890", text)
-        else:
-            await kannel.text("+6281234567890", text, coding=coding)
-        await kannel.received(1, timeout=30)
+        for phone, (text, coding) in TEXTS.items():
+            if len(text) > 160:
+                await kannel.long_text(phone, text)
+            else:
+                await kannel.text(phone, text, coding=coding)
+        await kannel.received(len(TEXTS), timeout=30)
         # All is quiet: the store says sent, Kannel has nothing left to hand on either way.
-        await site.until(outbox, lambda rows: rows and all(r.state in ("sent", "delivered") for r in rows))
+        await site.until(
+            outbox,
+            lambda rows: len(rows) == len(TEXTS) and all(r.state in ("sent", "delivered") for r in rows),
+        )
         await kannel.holds(0)
-        (reply,) = kannel.replies
-    assert (reply.sender, reply.receiver) == ("1708", "+6281234567890")
-    found = NUMBER.search(reply.text)
-    assert found is not None
-    number = found[0].replace(" ", "")
-    assert tracking.valid(number)
-    assert [case.number for case in await site.rows(cases)] == [number]
-    (message,) = [row for row in await site.rows(messages) if row.kind == "message"]
-    assert decode(message.document.encode()).text == text.strip()
-    assert reply.parts == 1  # it fits one short message
+        replies = {reply.receiver: reply for reply in kannel.replies}
+    assert len(kannel.replies) == len(TEXTS)
+    assert set(replies) == set(TEXTS)
+    opened = {case.sender_key: case.number for case in await site.rows(cases)}
+    assert len(await site.rows(cases)) == len(opened) == len(TEXTS)
+    whole = [row for row in await site.rows(messages) if row.kind == "message"]
+    assert len(whole) == len(TEXTS)
+    for message in whole:
+        event = decode(message.document.encode())
+        reply = replies[event.sender.address]
+        assert event.text == TEXTS[event.sender.address][0].strip()
+        found = NUMBER.search(reply.text)
+        assert found is not None
+        number = found[0].replace(" ", "")
+        assert tracking.valid(number)
+        assert (reply.sender, opened[message.sender_key]) == ("1708", number)
+        assert reply.parts == 1  # it fits one short message
 
 
 async def test_a_text_that_comes_while_the_gateway_is_down_is_heard_when_it_is_back(site: Site) -> None:

@@ -66,7 +66,7 @@ async def test_500_texts_and_20_kills(site: Site, standin: StandIn) -> None:
         sent = await standin.wait_for(lambda all_: len({m.to for m in all_}) == TEXTS, timeout=PATIENCE)
     await site.until(outbox, lambda rows: all(r.state == "sent" for r in rows))
 
-    events = await site.events()
+    events = await site.events(TEXTS)
     assert len({event.id for event in events}) == TEXTS
     assert len([row for row in await site.rows(messages) if row.kind == "message"]) == TEXTS
     opened = await site.rows(cases)

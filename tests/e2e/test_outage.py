@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,9 +11,10 @@ import pytest
 
 from channels.sms.standin import StandIn
 from gateway.store.tables import cases
-from tests.e2e.conftest import Site
+from tests.e2e.conftest import Site, cluster
 from tests.fixtures.postgres import Postgres
 from tests.kafka.broker import Broker
+from tests.nursery import Nursery
 
 
 @pytest.fixture
@@ -27,21 +27,10 @@ def frail_postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 async def frail(
-    frail_broker: Broker, frail_postgres: Postgres, tmp_path: Path, standin: StandIn
+    frail_broker: Broker, frail_postgres: Postgres, tmp_path: Path, standin: StandIn, nursery: Nursery
 ) -> AsyncIterator[Site]:
     """Three roles on a broker and a database that may go away."""
-    made = Site(
-        tmp_path,
-        log={
-            "backend": "kafka",
-            "path": str(tmp_path / "spool.db"),
-            "bootstrap_servers": frail_broker.bootstrap_servers,
-            "partitions": 3,
-            "group": f"dispatchers-{secrets.token_hex(4)}",
-        },
-        store_url=frail_postgres.create(),
-        roles=("intake", "dispatch", "deliver"),
-    )
+    made = cluster(tmp_path, frail_broker.bootstrap_servers, frail_postgres.create_migrated(), nursery)
     made.channel.update(standin.overrides(standin.accounts[0]))
     yield made
     await made.stop()
@@ -84,7 +73,7 @@ async def test_texts_are_taken_while_kafka_is_away_and_answered_when_it_is_back(
     async with asyncio.timeout(90):
         while await spooled(frail):
             await asyncio.sleep(0.1)
-    events = await frail.events()
+    events = await frail.events(60)
     assert len({event.channel.message_id for event in events}) == 60
     # Each sender's messages are on the log in the order in which they were sent.
     for n in range(20):

@@ -17,7 +17,10 @@ from tests.inside import TOKEN
 NUMBER = re.compile(r"\d{3} \d{3} \d{4}")
 
 
-async def test_a_text_gets_one_reply_with_a_valid_number_and_a_receipt_settles_it(site: Site, standin: StandIn) -> None:
+async def test_a_text_gets_one_reply_with_a_valid_number_and_a_receipt_settles_it(
+    new_site: Site, standin: StandIn
+) -> None:
+    site = new_site
     site.channel.update(standin.overrides(standin.accounts[0]))
     await site.start()
     answer = await standin.text(site.webhook, "+6281234567890", "Lampu jalan mati sejak Senin", id="m-1")
@@ -44,7 +47,8 @@ async def test_a_text_gets_one_reply_with_a_valid_number_and_a_receipt_settles_i
     assert len(await site.rows(cases)) == 1
 
 
-async def test_sigterm_finishes_what_was_taken_and_leaves(site: Site, standin: StandIn) -> None:
+async def test_sigterm_finishes_what_was_taken_and_leaves(new_site: Site, standin: StandIn) -> None:
+    site = new_site
     site.channel.update(standin.overrides(standin.accounts[0]))
     await site.start()
     for n in range(20):

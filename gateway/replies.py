@@ -110,7 +110,9 @@ class Replies:
                 for name in NAMES:
                     path = f"{language}/{name}.txt"
                     try:
-                        self._templates[kind, language, name] = environment.get_template(path)
+                        template = self._templates[kind, language, name] = environment.get_template(path)
+                        # Every rendering copies them, which takes longer from jinja's chain of dictionaries.
+                        template.globals = dict(template.globals)
                         self.render(name, language=language, channel_type=kind, **sample)
                     except TemplateNotFound as error:
                         raise ReplyTemplateError(f"no reply template {path} for {kind}") from error

@@ -28,7 +28,7 @@ _JOINED = r"[^\s\u0000-\u058f\u2000-\u206f]"
 _IDLE_JOINER = re.compile(rf"(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED})")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _NOT_WORD = re.compile(r"[\W_]")
-_ASCII_NOT_WORD = re.compile(r"[^a-z0-9]+")
+_ASCII_FOLDED = {code: chr(code).lower() if chr(code).isalnum() else None for code in range(128)}
 # Joiners, variation selectors and the keycap: they stand inside what they belong to.
 _GLUE = "\u200c\u200d\ufe0e\ufe0f\u20e3"
 _BEYOND_LATIN = re.compile("[\u0250-\U0010ffff]")
@@ -79,7 +79,7 @@ def fold(text: str) -> str:
     words.
     """
     if text.isascii():
-        return _ASCII_NOT_WORD.sub("", text.lower())
+        return text.translate(_ASCII_FOLDED)
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     # What is taken out may bring a letter and its mark together.
     return unicodedata.normalize("NFC", _NOT_WORD.sub(_keep_mark, text))

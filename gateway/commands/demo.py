@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from gateway.commands.common import complete
 
@@ -90,6 +88,9 @@ def _stopped(error: BaseException) -> int:
 
 async def _over(url: str, token: str, pause: float) -> int:
     """Play it over the gateway at ``url``; returns the exit status."""
+    from rich.console import Console
+    from rich.markup import escape
+
     from gateway.sandbox.story import Step, StoryFailed, play
     from gateway.sandbox.visitor import NotHeard, Visitor
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.engine import Store
@@ -105,7 +105,8 @@ class Gatherings:
         """Read the gatherings whose deadline has passed, locked against another dispatcher where the store can."""
         query = (
             select(gatherings)
-            .where(~gatherings.c.joined, gatherings.c.deadline <= now)
+            # As the index of those that wait has it: SQLite finds it by these words alone, not by "joined = 0".
+            .where(text("NOT gatherings.joined"), gatherings.c.deadline <= now)
             .order_by(gatherings.c.deadline)
             .limit(limit)
             .with_for_update(skip_locked=True)

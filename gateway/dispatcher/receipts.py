@@ -83,10 +83,16 @@ async def _replies(connection: AsyncConnection, store: Store, receipts: Sequence
     columns = [outbox.c.id, outbox.c.channel, outbox.c.case_number, outbox.c.state, outbox.c.attempts]
     found: dict[str, Any] = {}
     if theirs:
+        # The index that finds a provider's id begins with the channel, which a receipt comes back on.
+        channels = {event.channel.instance for event in receipts}
         query = (
             select(*columns, deliveries.c.provider_id)
             .join(deliveries, deliveries.c.outbox_id == outbox.c.id)
-            .where(store.among(deliveries.c.provider_id, theirs), deliveries.c.provider_id != "")
+            .where(
+                store.among(deliveries.c.channel, channels),
+                store.among(deliveries.c.provider_id, theirs),
+                deliveries.c.provider_id != "",
+            )
         )
         found |= {row.provider_id: row for row in await connection.execute(query)}
     if ours:

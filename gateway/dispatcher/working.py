@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from gateway.dispatcher.lookup import Known, Sighting, words_key
 from gateway.dispatcher.outgoing import outbox_row, reachable_apart
 from gateway.dispatcher.rules import Decision, Row, Template
 from gateway.replies import Replies
+from gateway.store.bulk import execute_each
 from gateway.store.tables import attachments, cases, messages, outbox, publications, senders
 from normalizer.cloudevents import headers as headers_of
 from normalizer.event import ComplaintEvent, Privacy, encode
@@ -29,6 +31,17 @@ _CHANGES_OF_CASE = ("updated_at", "anonymous", "confidential", "join_answered_at
 _CHANGES_OF_SENDER = tuple(
     name for name in SenderFacts.__dataclass_fields__ if name not in ("key", "type", "address", "kind")
 )
+_UPDATE_CASE = (
+    update(cases)
+    .where(cases.c.number == bindparam("to_number"))
+    .values({name: bindparam(f"to_{name}") for name in _CHANGES_OF_CASE})
+)
+_UPDATE_SENDER = (
+    update(senders)
+    .where(senders.c.key == bindparam("to_key"))
+    .values({name: bindparam(f"to_{name}") for name in _CHANGES_OF_SENDER})
+)
+_INSERT = {table: table.insert() for table in (senders, cases, messages, attachments, outbox, publications)}
 _UNHEARD = (Row.AUTOMATED, Row.BLOCKED)
 _json = msgspec.json.Encoder()
 
@@ -169,32 +182,19 @@ class WorkingSet:
 
     async def write(self, connection: AsyncConnection) -> None:
         """Write everything in this transaction, a statement a table."""
-        if self._new_senders:
-            await connection.execute(senders.insert(), _rows(self._new_senders.values(), SenderFacts))
-        await _update(
-            connection,
-            senders,
-            "key",
-            _CHANGES_OF_SENDER,
-            self._changed(self._known.senders, self._changed_senders, self._new_senders),
-        )
-        if self._new_cases:
-            await connection.execute(cases.insert(), _rows(self._new_cases.values(), CaseFacts))
-        await _update(
-            connection,
-            cases,
-            "number",
-            _CHANGES_OF_CASE,
-            self._changed(self._known.cases, self._changed_cases, self._new_cases),
-        )
+        await execute_each(connection, _INSERT[senders], _rows(self._new_senders.values(), SenderFacts))
+        changed = self._changed(self._known.senders, self._changed_senders, self._new_senders)
+        await execute_each(connection, _UPDATE_SENDER, _rows(changed, SenderFacts, "to_"))
+        await execute_each(connection, _INSERT[cases], _rows(self._new_cases.values(), CaseFacts))
+        changed = self._changed(self._known.cases, self._changed_cases, self._new_cases)
+        await execute_each(connection, _UPDATE_CASE, _rows(changed, CaseFacts, "to_"))
         for table, rows in (
             (messages, self._messages),
             (attachments, self._attachments),
             (outbox, self._outbox),
             (publications, self._publications),
         ):
-            if rows:
-                await connection.execute(table.insert(), rows)
+            await execute_each(connection, _INSERT[table], rows)
         self.outcome.replies = len(self._outbox)
         self.outcome.publications = len(self._publications)
 
@@ -330,20 +330,7 @@ def _told(case: CaseFacts, event: ComplaintEvent, *, opened: bool) -> CaseEvent:
     )
 
 
-def _rows(things: Iterable[Any], shape: type[CaseFacts | SenderFacts]) -> list[dict[str, Any]]:
-    names = tuple(shape.__dataclass_fields__)
-    return [{name: getattr(thing, name) for name in names} for thing in things]
-
-
-async def _update(
-    connection: AsyncConnection, table: Any, key: str, columns: Sequence[str], rows: Sequence[Any]
-) -> None:
-    if not rows:
-        return
-    statement = (
-        update(table)
-        .where(table.c[key] == bindparam("at_key"))
-        .values({name: bindparam(f"to_{name}") for name in columns})
-    )
-    values = [{"at_key": getattr(r, key)} | {f"to_{n}": getattr(r, n) for n in columns} for r in rows]
-    await connection.execute(statement, values)
+def _rows(things: Iterable[Any], shape: type[CaseFacts | SenderFacts], prefix: str = "") -> list[dict[str, Any]]:
+    fields = tuple(shape.__dataclass_fields__)
+    names, values = [prefix + field for field in fields], attrgetter(*fields)
+    return [dict(zip(names, values(thing), strict=True)) for thing in things]

@@ -10,8 +10,6 @@ import msgspec
 from sqlalchemy import func, select
 
 from channels.base import SenderKind
-from channels.email.addresses import canonical as canonical_mail
-from channels.sms.numbers import canonical as canonical_phone
 from gateway.channelset import ChannelConfig
 from gateway.privacy.blank import NOBODY
 from gateway.store.engine import Store
@@ -94,6 +92,10 @@ async def known(store: Store, whom: list[Who]) -> list[Who]:
 
 
 def _shapes(text: str, channels: Mapping[str, ChannelConfig]) -> Iterator[tuple[str, str, SenderKind]]:
+    # Not at the start: a channel that is not configured is not imported until somebody asks for such an address.
+    from channels.email.addresses import canonical as canonical_mail
+    from channels.sms.numbers import canonical as canonical_phone
+
     if mail := canonical_mail(text):
         yield "email", mail, "email"
         return

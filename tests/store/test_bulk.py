@@ -1,0 +1,70 @@
+"""Many rows by one statement: what is in the store is what SQLAlchemy itself would have put there."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import IntegrityError
+
+from gateway.store.bulk import execute_each
+from gateway.store.engine import Store
+from gateway.store.tables import cases, publications
+
+INSERT = cases.insert()
+SAY = publications.insert()
+ANSWER = (
+    update(cases)
+    .where(cases.c.number == bindparam("to_number"), cases.c.state == "received")
+    .values(state="answered", updated_at=bindparam("to_at"))
+)
+
+
+def case(number: str, **more: object) -> dict[str, object]:
+    known = {"sender_key": "k'?$1", "channel_type": "sms", "channel": "sms", "state": "received", "language": "id"}
+    return {"number": number, **known, "anonymous": True, "confidential": False, "region": "", **more}
+
+
+async def test_rows_are_inserted_as_they_are(store: Store) -> None:
+    rows = [case("1", opened_at=1.5, updated_at=2, join_answered_at=None), case("2", opened_at=3, updated_at=4.25)]
+    rows[1]["join_answered_at"] = 5.0
+    async with store.write() as connection:
+        await execute_each(connection, INSERT, rows)
+        await execute_each(connection, SAY, [{"topic": "t", "key": b"\x00\xff", "value": b"", "headers": b"[]"}])
+    async with store.read() as connection:
+        found = (await connection.execute(select(cases).order_by(cases.c.number))).mappings().all()
+        [said] = (await connection.execute(select(publications.c.key, publications.c.value))).all()
+    assert [{name: one[name] for name in row} for one, row in zip(found, rows, strict=True)] == rows
+    assert tuple(said) == (b"\x00\xff", b"")
+
+
+async def test_columns_that_are_not_named_have_their_defaults(store: Store) -> None:
+    rows = [case("1", opened_at=1.0, updated_at=1.0)]
+    async with store.write() as connection:
+        await execute_each(connection, INSERT, rows)
+        # The same statement with more columns.
+        await execute_each(connection, INSERT, [case("2", opened_at=1.0, updated_at=1.0, repeat_answered=True)])
+        found = await connection.execute(select(cases.c.repeat_answered).order_by(cases.c.number))
+        assert found.scalars().all() == [False, True]
+
+
+async def test_an_update_has_its_own_constants_beside_each_row(store: Store) -> None:
+    states = ["received", "closed", "received"]
+    rows = [case(str(n), opened_at=1.0, updated_at=1.0) | {"state": state} for n, state in enumerate(states)]
+    async with store.write() as connection:
+        await execute_each(connection, INSERT, rows)
+        await execute_each(connection, ANSWER, [{"to_number": str(n), "to_at": 2.0, "unused": n} for n in range(2)])
+        found = await connection.execute(select(cases.c.state, cases.c.updated_at).order_by(cases.c.number))
+        assert [tuple(row) for row in found] == [("answered", 2.0), ("closed", 1.0), ("received", 1.0)]
+
+
+async def test_no_rows_are_no_statement(store: Store) -> None:
+    async with store.write() as connection:
+        await execute_each(connection, INSERT, [])
+
+
+async def test_an_error_is_sqlalchemys_and_shows_no_parameters(store: Store) -> None:
+    rows = [case("1", opened_at=1.0, updated_at=1.0)] * 2
+    with pytest.raises(IntegrityError) as caught:
+        async with store.write() as connection:
+            await execute_each(connection, INSERT, rows)
+    assert "k'?$1" not in str(caught.value)

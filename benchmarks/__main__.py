@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import intake, kafka, overview
+from benchmarks import growth, intake, kafka, outage, overview, reply, stages, start, years
 from benchmarks.load import MAX_CONNECTIONS
 from benchmarks.machine import look
 from benchmarks.outcome import Absent, Outcome
@@ -35,8 +35,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 class Name(StrEnum):
     """The benchmarks there are."""
 
+    GROWTH = "growth"
     INTAKE = "intake"
+    OUTAGE = "outage"
     OVERVIEW = "overview"
+    REPLY = "reply"
+    STAGES = "stages"
+    START = "start"
+    YEARS = "years"
 
 
 class Log(StrEnum):
@@ -92,7 +98,25 @@ def main(
     With one connection a message waits for one sync of the disk, which the first line of the output gives; with many,
     one sync serves all that came meanwhile.
 
+    **outage** asks how intake does while Kafka is away for five minutes under 200 messages a second, killed and then
+    stopped: how long an answer takes, how long the spool takes to drain, whether each sender's order holds. It fails
+    when a message is refused, lost or out of order.
+
     **overview** asks how long the operators' first page takes with 50 channels and 1,000,000 cases on PostgreSQL.
+
+    **growth** asks whether look-ups and the dispatcher's transactions stay as fast with 1,000,000 cases in the store as
+    with 10,000, by which plans, and what one, two and four dispatchers do on a topic of twelve partitions.
+
+    **reply** asks how many messages a second go the whole way, from the citizen's message in to the provider's yes to
+    the reply with its number, and how long that takes at half the rate: embedded in one process, and as three processes
+    on Kafka and PostgreSQL. `of bare` is as in intake.
+
+    **stages** asks what one message costs in CPU time at each stage of its way.
+
+    **start** asks how long `gateway run` takes until it is ready, and how much memory it has then.
+
+    **years** replays 1,000,000 reports (`--requests` sets another number) over all four channels through one embedded
+    process: whether every one is answered once, and whether memory and speed at the end are those of the beginning.
 
     What takes long runs only when it is named with `--only`.
 
@@ -109,7 +133,13 @@ def main(
     console = Console(width=None if sys.stdout.isatty() else 140)
     benchmarks = {
         Name.INTAKE: Benchmark(partial(run_intake, plan=plan, logs=set(log or Log))),
+        Name.OUTAGE: Benchmark(outage.run, long=True),
         Name.OVERVIEW: Benchmark(overview.run),
+        Name.REPLY: Benchmark(reply.run, long=True),
+        Name.STAGES: Benchmark(stages.run),
+        Name.START: Benchmark(start.run),
+        Name.GROWTH: Benchmark(growth.run, long=True),
+        Name.YEARS: Benchmark(partial(years.run, letters=requests), long=True),
     }
     failed = False
     for name in only or [name for name, one in benchmarks.items() if quick or not one.long]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,18 @@ import msgspec
 
 from tests.crash.book import complaint
 from tests.crash.fleet import Fleet
-from tests.crash.ways import IMAP, LMTP, SMS, TELEGRAM_HOOK, TELEGRAM_POLL, TWITTER_HOOK, TWITTER_POLL, Played, insist
+from tests.crash.ways import (
+    BROKEN,
+    IMAP,
+    LMTP,
+    SMS,
+    TELEGRAM_HOOK,
+    TELEGRAM_POLL,
+    TWITTER_HOOK,
+    TWITTER_POLL,
+    HandOver,
+    Played,
+)
 
 Kind = Literal["complaint", "help", "follow_up"]
 
@@ -25,7 +37,10 @@ SHARES: Mapping[str, float] = {
 """Each way's share of the messages; the rest are texts, which alone have no limit at their provider."""
 POSTS_PER_SECOND = 0.08
 """X allows 100 replies in 15 minutes for each account."""
-MOST_AT_ONCE = 400
+MOST_AT_ONCE = 3_000
+"""Who wait for their yes at one time; one intake that stands still holds up half of those who write meanwhile."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
+"""Seconds after which a citizen's provider tries again, twice as long each time."""
 HELP, FOLLOW_UP = 0.04, 0.08
 
 
@@ -45,6 +60,8 @@ class Citizens:
     def __init__(self, fleet: Fleet, ways: Mapping[str, Played], *, rate: float, chance: random.Random) -> None:
         self.letters: list[Letter] = []
         self.heard = 0
+        self.in_time = 0
+        """How many had their yes when the time to write was over."""
         self._fleet = fleet
         self._ways = ways
         self._rate = rate
@@ -65,6 +82,7 @@ class Citizens:
                 await asyncio.sleep(wait)
             elapsed = loop.time() - began
             if elapsed >= seconds:
+                self.in_time = self.heard
                 return
             way = self._draw()
             if posted < elapsed * 2 * POSTS_PER_SECOND:
@@ -73,11 +91,6 @@ class Citizens:
             task = asyncio.create_task(self._send(self._letter(n, way)))
             self._under_way.add(task)
             task.add_done_callback(self._landed)
-
-    async def all_heard(self) -> None:
-        """Wait until everybody has had their yes."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
 
     def stop(self) -> None:
         """Give up on who is still waiting."""
@@ -111,7 +124,18 @@ class Citizens:
         way = letter.way
         text = "BANTUAN" if letter.kind == "help" else complaint(letter.n)
         hand_over = self._ways[way].letter(letter.n, text, letter.to)
-        letter.handed_over = await insist(hand_over, lambda: self._fleet.webhook_of(self._fleet.intake(), way))
+        letter.handed_over = await self._insist(hand_over, way)
+
+    async def _insist(self, hand_over: HandOver, way: str) -> int:
+        """Hand a message over until the gateway says yes; returns the times."""
+        times, pause = 0, FIRST_PAUSE
+        while True:
+            times += 1
+            with contextlib.suppress(*BROKEN):
+                if await hand_over(self._fleet.webhook_of(self._fleet.intake(), way)) < 300:
+                    return times
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

@@ -1,28 +1,38 @@
-"""What goes wrong in a soak: processes killed and stopped, the broker and the database away, providers that fail."""
+"""What goes wrong in a soak: processes killed, stopped and on a wrong time, log and store away, providers that fail."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from benchmarks.soak.clocks import Clocks
 from channels.standin import Fault
-from tests.crash.fleet import Fleet
+from tests.crash.fleet import THREE, Fleet
 from tests.crash.ways import IMAP, Played
 from tests.fixtures.postgres import Postgres
 from tests.kafka.broker import Broker
 
 FAILS = 0.3
-KILLS = 40
-PAUSES = 12
-LEAST_BETWEEN_KILLS = 2.5
+# Seconds between two troubles of a kind. A short soak has the broker and the database away once all the same.
+KILL_EVERY = 12.0
+PAUSE_EVERY = 30.0
+STEP_EVERY = 8.0
+BROKER_EVERY = 100.0
+POSTGRES_EVERY = 75.0
+BROKER_AWAY = 20.0
+WRONG_BY = (60, 600)
+"""Seconds by which a clock may be wrong, either way: minutes, as after a bad time server or a machine's sleep."""
+LEAST_KILLS = 1 / 20
+"""Kills a second below which a soak has not been one."""
 
 
 class Trouble:
-    """Everything that goes wrong, by a plan that fits into ``seconds``; ``counts`` is what happened."""
+    """Everything that goes wrong for ``seconds``; ``counts`` is what happened."""
 
     def __init__(
         self,
@@ -30,6 +40,7 @@ class Trouble:
         ways: Mapping[str, Played],
         broker: Broker,
         postgres: Postgres,
+        clocks: Clocks,
         *,
         seconds: float,
         chance: random.Random,
@@ -40,11 +51,24 @@ class Trouble:
         self._ways = ways
         self._broker = broker
         self._postgres = postgres
+        self._clocks = clocks
         self._seconds = seconds
         self._chance = chance
         self._say = say
         self._over = asyncio.Event()
         self._busy = {name: asyncio.Lock() for name in fleet.names}
+
+    @property
+    def kills(self) -> int:
+        """How many processes were killed."""
+        return sum(self.counts[f"killed {role}"] for role in THREE)
+
+    def missed(self) -> list[str]:
+        """What did not go wrong as often as it takes to call this a soak, a line each."""
+        least = int(self._seconds * LEAST_KILLS)
+        said = [f"{self.kills} kills instead of {least}"] if self.kills < least else []
+        kinds = [*(f"killed {role}" for role in THREE), "paused", "clock stepped", "broker away", "PostgreSQL away"]
+        return said + [f"never: {kind}" for kind in kinds if not self.counts[kind]]
 
     async def make(self) -> None:
         """Go on until the time is over, then put everything right again."""
@@ -53,7 +77,12 @@ class Trouble:
             if way != IMAP.name:
                 played.standin.fault = Fault(kind="status", status=500, probability=FAILS)
         await asyncio.gather(
-            self._kill(), self._pause(), self._stop_the_broker(), self._restart_postgres(), self._mail()
+            self._kill(),
+            self._pause(),
+            self._step_clocks(),
+            self._stop_the_broker(),
+            self._restart_postgres(),
+            self._mail(),
         )
         for played in self._ways.values():
             played.standin.fault = None
@@ -64,23 +93,30 @@ class Trouble:
             await asyncio.wait_for(self._over.wait(), seconds)
         return self._over.is_set()
 
-    async def _kill(self) -> None:
-        """Every process in turn, in an order that is drawn anew each time round."""
-        between = max(LEAST_BETWEEN_KILLS, self._seconds / KILLS)
+    def victims(self) -> Iterator[str]:
+        """Every process in turn, in an order that is drawn anew each time round: first one of each role."""
         while True:
-            for name in self._chance.sample(self._fleet.names, len(self._fleet.names)):
-                if await self._rest(between * self._chance.uniform(0.7, 1.1)):
-                    return
-                async with self._busy[name]:
-                    await self._fleet.processes[name].kill()
-                    self.counts[f"killed {self._fleet.role_of(name)}"] += 1
-                    self._say(f"killed {name}")
-                    await self._fleet.launch(name)
+            pairs = {role: [n for n in self._fleet.names if self._fleet.role_of(n) == role] for role in THREE}
+            for names in pairs.values():
+                self._chance.shuffle(names)
+            for _ in range(2):
+                for role in self._chance.sample(THREE, len(THREE)):
+                    yield pairs[role].pop()
+
+    async def _kill(self) -> None:
+        for name in self.victims():
+            if await self._rest(KILL_EVERY * self._chance.uniform(0.7, 1.1)):
+                return
+            async with self._busy[name]:
+                await self._fleet.processes[name].kill()
+                self.counts[f"killed {self._fleet.role_of(name)}"] += 1
+                self._say(f"killed {name}")
+                await self._fleet.launch(name)
 
     async def _pause(self) -> None:
         """SIGSTOP for longer than any lease, then SIGCONT."""
         longer = 1.5 * float(self._fleet.delivery["lease"])
-        while not await self._rest(max(1.5 * longer, self._seconds / PAUSES)):
+        while not await self._rest(PAUSE_EVERY * self._chance.uniform(0.5, 1.0)):
             name = self._chance.choice(self._fleet.names)
             async with self._busy[name]:
                 process = self._fleet.processes[name]
@@ -90,25 +126,42 @@ class Trouble:
                 await self._rest(longer)
                 process.send_signal(signal.SIGCONT)
 
+    async def _step_clocks(self) -> None:
+        """One process's wall clock at a time, back and forth, whether it runs or stands; what starts anew is right."""
+        while not await self._rest(STEP_EVERY):
+            name = self._chance.choice(self._fleet.names)
+            wrong = self._chance.choice((-1, 1)) * self._chance.randint(*WRONG_BY)
+            self._clocks.set(self._fleet.processes[name].pid, wrong)
+            self._say(f"the clock of {name} is wrong by {wrong:+d} s")
+            self.counts["clock stepped"] += 1
+        for name in self._fleet.names:
+            self._clocks.set(self._fleet.processes[name].pid, 0)
+
     async def _stop_the_broker(self) -> None:
-        """Away for a twelfth of the time, twice: stopped, then killed."""
-        for end in (self._broker.stop, self._broker.kill):
-            if await self._rest(self._seconds * 0.3):
+        """Away again and again, stopped and killed by turns."""
+        for end in itertools.cycle((self._broker.stop, self._broker.kill)):
+            if await self._rest(min(BROKER_EVERY, self._seconds * 0.3)):
                 return
-            away = min(20.0, self._seconds / 12)
+            away = min(BROKER_AWAY, self._seconds / 12)
             self._say(f"the broker goes away for {away:.0f} s")
             self.counts["broker away"] += 1
             await asyncio.to_thread(end)
             await self._rest(away)
-            await asyncio.to_thread(self._broker.start)
-            self._say("the broker is back")
+            await self._bring_the_broker_back()
+
+    async def _bring_the_broker_back(self) -> None:
+        """On a machine that is too busy it may take several tries."""
+        while not self._broker.running:
+            try:
+                await asyncio.to_thread(self._broker.start)
+            except AssertionError:
+                self._say("the broker did not start in time")
+        self._say("the broker is back")
 
     async def _restart_postgres(self) -> None:
-        for _ in range(3):
-            if await self._rest(self._seconds * 0.22):
-                return
+        while not await self._rest(min(POSTGRES_EVERY, self._seconds * 0.22)):
             self._say("PostgreSQL restarts")
-            self.counts["PostgreSQL restarted"] += 1
+            self.counts["PostgreSQL away"] += 1
             await asyncio.to_thread(self._postgres.server.stop)
             await self._rest(1.0)
             await asyncio.to_thread(self._postgres.server.start)

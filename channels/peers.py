@@ -50,6 +50,17 @@ def client(peer: str, forwarded: Iterable[str], proxies: Networks) -> Address | 
     return found
 
 
+def source(peer: str, forwarded: Iterable[str], proxies: Networks) -> str:
+    """What a call counts for where calls are slowed down: the client's address, or the peer's where a proxy hides it.
+
+    An IPv6 address counts as its /64: one household has them all.
+    """
+    found = client(peer, forwarded, proxies) or parsed(peer)
+    if found is None:
+        return peer[:64]
+    return str(IPv6Network((found, 64), strict=False) if isinstance(found, IPv6Address) else found)
+
+
 def shown(found: Address | None) -> str:
     """An address as a log may show it: its network alone, /24 or /48; it tells whose it is, not who."""
     if found is None:

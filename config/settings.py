@@ -60,6 +60,12 @@ class Server(Section):
         default=10.0, description="a request, its headers and its body, that has not come whole by then is dropped"
     )
     max_connections: Count = Field(default=4096, description="connections held open at once; further ones are dropped")
+    refusals_per_minute: Whole = Field(
+        default=120,
+        ge=0,
+        description="calls without a proof that one address may make in a minute; more are answered 429 unread, unless "
+        "the address has proven itself; 0: no bound",
+    )
     max_body: Bytes = Field(
         default=MIB, description="largest body of any request; a channel's own limit may be smaller"
     )
@@ -67,7 +73,7 @@ class Server(Section):
     trusted_proxies: tuple[Network, ...] = Field(
         default=(),
         description="networks of our own proxies, such as 10.0.0.0/8: past them X-Forwarded-For tells who calls, for "
-        "a channel's allow_from and for slowing down who guesses passwords",
+        "a channel's allow_from and for slowing down who guesses",
     )
 
     @property

@@ -15,6 +15,7 @@ from gateway.answers import json_answer, problem
 from gateway.server import expected
 from gateway.store.casebook import CaseStory, story
 from gateway.store.engine import Store, StoreUnavailable
+from gateway.strangers import Strangers
 from gateway.updates.desk import Desk
 from gateway.updates.rules import UpdateInvalid, cleaned
 from gateway.updates.writer import Recorded, Refusal
@@ -51,8 +52,9 @@ class Rejected(Exception):
 class Api:
     """The routes of the API over one store. Without a token in the settings every call is refused."""
 
-    def __init__(self, settings: Settings, store: Store, desk: Desk) -> None:
+    def __init__(self, settings: Settings, store: Store, desk: Desk, strangers: Strangers | None = None) -> None:
         self._store = store
+        self._strangers = strangers or Strangers(0)
         self._desk = desk
         self._timeout = settings.server.request_timeout
         self._tokens = [token.get_secret_value().encode() for token in settings.api.tokens]
@@ -97,9 +99,14 @@ class Api:
 
     def _number(self, request: web.Request) -> str:
         """The tracking number in the path of a call that is allowed. Raises :class:`Rejected`."""
+        source = self._strangers.source(request)
+        if (slowed := self._strangers.slowed(source)) is not None:
+            raise Rejected(slowed)
         if not self._allowed(request):
+            self._strangers.refused(source)
             needed = {"WWW-Authenticate": "Bearer"}
             raise Rejected(problem(401, "unauthorized", "a bearer token is needed here", headers=needed))
+        self._strangers.proved(source)
         number = read_number(request.match_info["number"])
         if number is None:
             raise Rejected(problem(400, "bad_number", "a tracking number has ten digits, the last a check digit"))

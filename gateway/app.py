@@ -49,6 +49,7 @@ from gateway.replies import Replies
 from gateway.server import Pulse, add_doors, add_not_found, add_pulse
 from gateway.standing import Standing, Works
 from gateway.store.engine import Store
+from gateway.strangers import Strangers
 from gateway.supervisor import Part, Supervisor
 from gateway.updates.desk import Desk
 from gateway.updates.inbox import Inbox
@@ -97,6 +98,7 @@ class Gateway:
         self.pauses = Pauses()
         self.journal = Journal(settings.health.interactions)
         self._others = Others()
+        self._strangers = Strangers(settings.server.refusals_per_minute, settings.server.trusted_proxies)
         self._heart = Heart(
             store=self.store,
             settings=settings.health,
@@ -339,7 +341,7 @@ class Gateway:
         if self.takes_in:
             add_doors(app, self._doors())
         if self.takes_in and desk is not None:
-            Api(self.settings, self.store, desk).add_to(app)
+            Api(self.settings, self.store, desk, self._strangers).add_to(app)
             self._add_console(app, desk)
         if self._extend is not None:
             self._extend(app)
@@ -400,6 +402,7 @@ class Gateway:
                 settings=self.settings,
                 pauses=self.pauses,
                 journal=self.journal,
+                strangers=self._strangers,
             )
             for name, recorder in self._works.recorders.items()
             if Capability.WEBHOOK in self.channels[name].spec.capabilities

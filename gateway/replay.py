@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import null, update
+from sqlalchemy import ColumnElement, null, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels.base import Channel
@@ -66,7 +66,7 @@ class Replayer:
             if records:
                 await self._log.append(records)
             elif letter.stage == "deliver":
-                await _to_outbox(connection, letter, now)
+                await _to_outbox(connection, letter, now, self._store.clock())
         return outcome
 
     def _way_of(self, letter: Any) -> tuple[str, Sequence[Record]]:
@@ -118,11 +118,12 @@ class Replayer:
         return "appended to the log again", [again]
 
 
-async def _to_outbox(connection: AsyncConnection, letter: Any, now: float) -> None:
+async def _to_outbox(connection: AsyncConnection, letter: Any, now: float, due: ColumnElement[float]) -> None:
+    """Have a reply wait again, due by the clock that those who send go by."""
     statement = (
         update(outbox)
         .where(outbox.c.id == letter.reference, outbox.c.state.in_(("failed", "dead")))
-        .values(state="waiting", due_at=now, created_at=now, owner=null(), settled_at=null())
+        .values(state="waiting", due_at=due, created_at=now, owner=null(), settled_at=null())
     )
     if not (await connection.execute(statement)).rowcount:
         raise ReplayError("its reply is not waiting for an operator any more")

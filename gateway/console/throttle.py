@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from ipaddress import IPv6Address, IPv6Network
 from typing import Final, Literal
 
 from aiohttp import web
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from channels.peers import Networks, client, parsed
+from channels.peers import Networks, source
 from gateway.store.engine import Store
 from gateway.store.operations import sign_in_failures
 
@@ -80,15 +79,8 @@ class Throttle:
 
 
 def address_of(request: web.Request, proxies: Networks) -> str:
-    """Which address a try counts for: the client's, or the peer's where a proxy hides its client.
-
-    An IPv6 address counts as its /64: one household has them all.
-    """
-    peer = request.remote or ""
-    found = client(peer, request.headers.getall("X-Forwarded-For", []), proxies) or parsed(peer)
-    if found is None:
-        return peer[:64]
-    return str(IPv6Network((found, 64), strict=False) if isinstance(found, IPv6Address) else found)
+    """Which address a try counts for."""
+    return source(request.remote or "", request.headers.getall("X-Forwarded-For", []), proxies)
 
 
 def _key(kind: Kind, value: str) -> str:

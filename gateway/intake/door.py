@@ -31,6 +31,7 @@ from gateway.health.pauses import Pauses
 from gateway.intake.recorder import Recorder
 from gateway.metrics import Metrics
 from gateway.seams import Seam, reached
+from gateway.strangers import Strangers
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,7 @@ class Door:
         settings: Settings,
         pauses: Pauses | None = None,
         journal: Journal | None = None,
+        strangers: Strangers | None = None,
     ) -> None:
         self.name = channel.name
         self.takes_receipts = Capability.RECEIPTS in channel.spec.capabilities
@@ -58,6 +60,7 @@ class Door:
         self._metrics = metrics
         self._pauses = pauses or Pauses(known=True)
         self._journal = journal or Journal()
+        self._strangers = strangers or Strangers(0)
         self._timeout = settings.server.request_timeout
         own = channel.settings.max_body or channel.spec.limits.max_body
         self._max_body = min(own, settings.server.max_body)
@@ -77,13 +80,19 @@ class Door:
 
     async def _take(self, http: web.Request, *, receipts: bool) -> web.StreamResponse:
         began = time.monotonic()
+        source = self._strangers.source(http)
+        if (slowed := self._strangers.slowed(source)) is not None:
+            self._metrics.requests_refused.labels(self.name, "too_many_refusals").inc()
+            return self._noted(slowed, http, None, began)
         if self._allowed and (refusal := self._elsewhere(http)) is not None:
+            self._strangers.refused(source)
             return self._noted(refusal, http, None, began)
         try:
             request = _request(http, await self._body(http))
             if request.method == "GET" and (handshake := self._channel.challenge(request)) is not None:
                 return plain(handshake)
         except ChannelError as error:
+            self._strangers.refused(source)
             return self._noted(self._refused(error), http, None, began)
         if not receipts and self._pauses.paused(self.name, "in"):
             return self._noted(self._paused(), http, request, began)
@@ -91,12 +100,17 @@ class Door:
             messages = await self._recorder.call(partial(self._read, request, receipts))
         except Malformed as error:
             if request.verified:
+                self._strangers.proved(source)
                 return self._noted(await self._malformed(request, error, receipts=receipts), http, request, began)
+            self._strangers.refused(source)
             return self._noted(self._refused(error), http, request, began)
         except ChannelError as error:
+            if not request.verified:
+                self._strangers.refused(source)
             return self._noted(self._refused(error), http, request, began)
         except LogUnavailable as error:
             return self._noted(self._unavailable(error), http, request, began)
+        self._strangers.proved(source)
         if messages and not receipts:
             self._recorder.count(messages)
         answer = self._yes if self._yes.fits(http) else plain(self._answer)

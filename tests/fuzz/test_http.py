@@ -86,7 +86,13 @@ def target(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterat
     """One gateway for all examples."""
     folder = tmp_path_factory.mktemp("fuzz")
     tables: dict[str, dict[str, Any]] = {
-        "server": {"port": 0, "public_url": URL, "request_timeout": 0.3, "shutdown_grace": 2},
+        "server": {
+            "port": 0,
+            "public_url": URL,
+            "request_timeout": 0.3,
+            "shutdown_grace": 2,
+            "refusals_per_minute": 0,
+        },
         "log": {"path": str(folder / "log.db")},
         "store": {"url": f"sqlite+aiosqlite:///{folder}/gateway.db"},
         "blobs": {"path": str(folder / "blobs")},

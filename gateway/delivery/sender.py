@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 
 import msgspec
@@ -66,7 +65,7 @@ class Sender:
         self._queue = Queue(store, channel.name, owner, cases_topic=settings.topics.cases, source=source)
         limits, own = channel.spec.limits, channel.settings
         self._whole_rate = own.max_per_second or limits.max_per_second
-        self._limiter: AbstractAsyncContextManager[None] = nullcontext()
+        self._limiter: AsyncLimiter | None = None
         self.rate: float | None = None
         """Replies a second that this process sends at most: its share of what the channel may; ``None``: no bound."""
         self._take_share()
@@ -131,8 +130,7 @@ class Sender:
         elif self.breaker.state is State.OPEN:
             room = 0
         self._take_share()
-        if self.rate:
-            room = min(room, int(self.rate) + 1)
+        room = self._turns(room)
         if room <= 0 or self._pauses.holds(self.channel.name, "out"):
             return 0
         # Our own clock, read before the question: by the time of the answer some of the lease has passed.
@@ -140,11 +138,25 @@ class Sender:
         leased = await self._queue.lease(room, self._settings.delivery.lease)
         if leased:
             reached(Seam.LEASED)
+            if self._limiter is not None:
+                # There is so much left: nobody else takes of it.
+                await self._limiter.acquire(len(leased))
         for one in leased:
             task = asyncio.create_task(self._deliver(one, until), name=f"deliver {one.message.delivery}")
             self._in_flight.add(task)
             task.add_done_callback(self._landed)
         return len(leased)
+
+    def _turns(self, most: int) -> int:
+        """How many of ``most`` replies may be sent now.
+
+        Nothing is leased before its turn: what waits for it longer than its lease would give the turn away.
+        """
+        limiter = self._limiter
+        if limiter is None:
+            return most
+        most = min(most, int(limiter.max_rate))
+        return next((turns for turns in range(most, 0, -1) if limiter.has_capacity(turns)), 0)
 
     def _take_share(self) -> None:
         """The provider counts what all processes send: each takes an equal part of the rate, of how many there are."""
@@ -174,24 +186,23 @@ class Sender:
     async def _attempt(self, leased: Leased, until: float) -> Settlement:
         """One attempt, and what it came to."""
         delivery = self._settings.delivery
-        async with self._limiter:
-            # A process that was paused, or waited long for its turn, may hold a lease that is another's by now.
-            if time.monotonic() + delivery.timeout > until:
-                return Settlement(leased, "held", time.time(), detail="the lease ran out")
-            if leased.doubtful:
-                self._metrics.replies_maybe_doubled.labels(self.channel.name).inc()
-                log.warning("delivery.maybe_doubled", channel=self.channel.name, delivery=leased.message.delivery)
-            reached(Seam.BEFORE_SEND)
-            try:
-                async with asyncio.timeout(delivery.timeout):
-                    sent = await self.channel.send(leased.message)
-            except TimeoutError:
-                return self._failed(Uncertain("no answer within the time allowed", reason="timeout"), leased)
-            except (Refused, Misconfigured, RetryLater) as error:
-                return self._failed(error, leased)
-            except Exception as error:
-                log.exception("delivery.channel_failed", channel=self.channel.name)
-                return self._failed(Uncertain(type(error).__name__, reason="bug"), leased)
+        # A process that was paused may hold a lease that is another's by now.
+        if time.monotonic() + delivery.timeout > until:
+            return Settlement(leased, "held", time.time(), detail="the lease ran out")
+        if leased.doubtful:
+            self._metrics.replies_maybe_doubled.labels(self.channel.name).inc()
+            log.warning("delivery.maybe_doubled", channel=self.channel.name, delivery=leased.message.delivery)
+        reached(Seam.BEFORE_SEND)
+        try:
+            async with asyncio.timeout(delivery.timeout):
+                sent = await self.channel.send(leased.message)
+        except TimeoutError:
+            return self._failed(Uncertain("no answer within the time allowed", reason="timeout"), leased)
+        except (Refused, Misconfigured, RetryLater) as error:
+            return self._failed(error, leased)
+        except Exception as error:
+            log.exception("delivery.channel_failed", channel=self.channel.name)
+            return self._failed(Uncertain(type(error).__name__, reason="bug"), leased)
         reached(Seam.SENT)
         await self._succeeded()
         return Settlement(leased, "sent", time.time(), provider_ids=sent.provider_ids)

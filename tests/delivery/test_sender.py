@@ -348,6 +348,16 @@ async def test_a_sender_takes_another_share_when_processes_come_and_go(yard: Yar
     assert rates == [(4.0, 4.0), (2.0, 2.0), (8.0, 8.0)]
 
 
+async def test_a_rate_far_below_what_may_be_in_flight_wastes_no_turn(yard: Yard) -> None:
+    """What waits for its turn longer than its lease gives the turn away; so nothing is leased before its turn."""
+    yard.delivery = yard.delivery.model_copy(update={"lease": 1.1, "timeout": 1.0})
+    await yard.write(40)
+    async with yard.running(yard.sender(max_per_second=20.0, max_in_flight=40)), asyncio.timeout(PATIENCE):
+        while {r.state for r in await yard.rows()} != {"sent"}:
+            await asyncio.sleep(0.05)
+    assert {r.attempts for r in await yard.rows()} == {1}
+
+
 async def test_what_is_in_flight_is_bounded(yard: Yard) -> None:
     yard.standin.fault = Fault(kind="hang")
     await yard.write(20)

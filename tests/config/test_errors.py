@@ -50,7 +50,7 @@ FILE = [
         "server.host_file = '/x'",
         (
             "server.host_file (x.toml:1): unknown key; known here: host, port, public_url, request_timeout, "
-            "max_connections, max_body, shutdown_grace, trusted_proxies"
+            "max_connections, refusals_per_minute, max_body, shutdown_grace, trusted_proxies"
         ),
     ),
     (

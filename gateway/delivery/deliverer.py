@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from channels.base import Channel
 from config.settings import Settings
-from gateway.delivery.queue import oldest, pending
+from gateway.delivery.queue import due_channels, oldest, pending
 from gateway.delivery.sender import Sender
 from gateway.health.journal import Journal
 from gateway.health.others import Others
@@ -22,6 +22,9 @@ from gateway.store.engine import Store, StoreUnavailable
 log = structlog.get_logger(__name__)
 
 COUNT_SECONDS = 5.0
+LOOK_SECONDS = 0.5
+UNWOKEN_SECONDS = 5.0
+"""A sender's rest: it is woken when one look at the outbox, for all senders, finds that a reply of its own is due."""
 
 
 class Deliverer:
@@ -54,9 +57,11 @@ class Deliverer:
                 pauses=pauses,
                 journal=journal,
                 others=others,
+                idle=UNWOKEN_SECONDS,
             )
             for name, channel in channels.items()
         }
+        self._due = due_channels(store, list(channels))
 
     def wake(self) -> None:
         """New replies are in the outbox."""
@@ -73,8 +78,24 @@ class Deliverer:
         """Deliver until :meth:`stop`."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._count(), name="count the outbox")
+            group.create_task(self._look(), name="look for due replies")
             for name, sender in self.senders.items():
                 group.create_task(sender.run(), name=f"send {name}")
+
+    async def _look(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                async with self._store.read() as connection:
+                    due = (await connection.execute(self._due)).scalars().all()
+            except (StoreUnavailable, DBAPIError) as error:
+                log.debug("delivery.look_failed", reason=type(error).__name__)
+            else:
+                for name in due:
+                    self.senders[name].wake()
+            try:
+                await asyncio.wait_for(self._stopping.wait(), LOOK_SECONDS)
+            except TimeoutError:
+                continue
 
     async def _count(self) -> None:
         while not self._stopping.is_set():

@@ -6,12 +6,27 @@ due again, with its owner still on it: whoever takes it then knows that the citi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import and_, bindparam, case, func, null, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels.base import OutboundMessage, Thread
@@ -197,6 +212,16 @@ class Queue:
                 )
                 .values(due_at=clock)
             )
+
+
+def due_channels(store: Store, channels: Sequence[str]) -> Select[Any]:
+    """Which of ``channels`` have a reply that is due, by the first row of each in the index; made once, asked often."""
+    if store.sqlite:
+        name = func.json_each(json.dumps(channels)).table_valued("value").c.value
+    else:
+        name = func.unnest(literal(list(channels), ARRAY(Text))).column_valued("name")
+    due = exists().where(outbox.c.channel == name, outbox.c.state == "waiting", outbox.c.due_at <= store.clock())
+    return select(name).where(due)
 
 
 async def pending(store: Store) -> dict[str, int]:

@@ -32,14 +32,15 @@ from normalizer.messages import DeadLetter, DeliveryEvent, encode
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.5
-"""How often an idle sender looks for replies that another process wrote."""
+"""How often an idle sender looks for replies that another process wrote, or for its next turn."""
 
 
 class Sender:
     """The sender of one channel in one process.
 
     What is leased is in flight: never more than ``max_in_flight`` replies, each until its outcome is in the store.
-    So a crash leaves at most that many replies of which nobody knows whether the provider took them.
+    So a crash leaves at most that many replies of which nobody knows whether the provider took them. ``idle`` is how
+    long it rests, in seconds, when there was nothing to send and nobody wakes it.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Sender:
         pauses: Pauses | None = None,
         journal: Journal | None = None,
         others: Others | None = None,
+        idle: float = IDLE_SECONDS,
     ) -> None:
         self.channel = channel
+        self._idle = idle
         self._pauses = pauses or Pauses(known=True)
         self._journal = journal or Journal()
         self._others = others or Others()
@@ -112,7 +115,7 @@ class Sender:
                     await self._rest(2.0)
                     continue
                 if not leased:
-                    await self._rest(IDLE_SECONDS)
+                    await self._rest(self._idle if self._turns(1) else IDLE_SECONDS)
             await asyncio.gather(*self._in_flight)
         finally:
             self._settle_wake.set()

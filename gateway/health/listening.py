@@ -15,6 +15,8 @@ from gateway.health.silence import DAYS, HOUR, RECENT, Usual, silent, weekends
 
 DAY = 24 * HOUR
 RECENT_EVERY = 30.0
+LATE = 900.0
+"""Seconds: a process tells with each heartbeat what it has counted, and may have been kept from it."""
 
 
 class Listening:
@@ -26,7 +28,7 @@ class Listening:
         self._hours: dict[str, dict[int, int]] = defaultdict(dict)
         self._read_to = 0
         self._usual: dict[str, Usual] = {}
-        self._minutes: dict[str, dict[int, int]] = {}
+        self._minutes: defaultdict[str, dict[int, int]] = defaultdict(dict)
         self._recent_at = 0.0
         # Since when each channel could take messages.
         self._able: dict[str, float] = {}
@@ -48,8 +50,20 @@ class Listening:
                     del hours[old]
                 self._usual[channel] = Usual(hours, self._weekend)
         if not 0 <= now - self._recent_at < RECENT_EVERY:
-            self._minutes = await figures.received(connection, now - RECENT - HOUR)
-            self._recent_at = now
+            await self._read_minutes(connection, now)
+
+    async def _read_minutes(self, connection: AsyncConnection, now: float) -> None:
+        """The minutes that are new since the last time, and those before in which a late process may have counted."""
+        horizon = now - RECENT - HOUR
+        since = self._recent_at - LATE
+        if not horizon < since <= now:
+            self._minutes, since = defaultdict(dict), horizon
+        for channel, counted in (await figures.received(connection, since)).items():
+            self._minutes[channel].update(counted)
+        for minutes in self._minutes.values():
+            for old in [minute for minute in minutes if minute < horizon]:
+                del minutes[old]
+        self._recent_at = now
 
     def hear(self, channel: str, *, able: bool, stood: Any, last_in: float | None, until: float) -> Found | None:
         """Silent, or ``None``.

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from channels.base import OutboundMessage, Sent
 from channels.errors import RetryLater
@@ -21,7 +21,7 @@ from channels.sms import SPEC, SmsSettings
 from channels.sms.standin import Fault, StandIn
 from config.settings import Delivery, Settings
 from gateway.delivery.breaker import State
-from gateway.delivery.queue import Outcome, Settlement
+from gateway.delivery.queue import Outcome, Settlement, due_channels
 from gateway.delivery.sender import Sender
 from gateway.dispatcher.facts import CaseFacts
 from gateway.dispatcher.outgoing import PRIVATELY
@@ -356,6 +356,20 @@ async def test_a_rate_far_below_what_may_be_in_flight_wastes_no_turn(yard: Yard)
         while {r.state for r in await yard.rows()} != {"sent"}:
             await asyncio.sleep(0.05)
     assert {r.attempts for r in await yard.rows()} == {1}
+
+
+async def test_one_look_tells_which_channels_have_a_reply_that_is_due(yard: Yard) -> None:
+    await yard.write(2)
+    query = due_channels(yard.store, ["other", "sms", "third"])
+    assert await _asked(yard.store, query) == ["sms"]
+    async with yard.store.write() as connection:
+        await connection.execute(update(outbox).values(due_at=time.time() + 60))
+    assert await _asked(yard.store, query) == []
+
+
+async def _asked(store: Store, query: Select[Any]) -> list[str]:
+    async with store.read() as connection:
+        return list((await connection.execute(query)).scalars())
 
 
 async def test_what_is_in_flight_is_bounded(yard: Yard) -> None:

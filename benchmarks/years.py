@@ -107,8 +107,7 @@ class Embedded(Server):
     async def quiet(self) -> None:
         """Wait until no reply waits and nothing is left to be said on the log. Raises :class:`TimeoutError`."""
         async with asyncio.timeout(QUIET_SECONDS):
-            # Another process's work is waited for: nothing here could tell of its end.
-            while await self._busy():  # noqa: ASYNC110
+            while await self._busy():  # noqa: ASYNC110 - another process's work: nothing here tells of its end
                 await asyncio.sleep(0.1)
 
     async def _busy(self) -> bool:

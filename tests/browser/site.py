@@ -165,6 +165,8 @@ async def check_access_in_both_schemes(page: Page) -> None:
 
 
 async def _check(page: Page, options: dict[str, Any]) -> None:
+    # What is still fading in is paler than it is going to be: its contrast is not that of the page.
+    await page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished)).then(() => null)")
     found = await Axe().run(page, options=options)
     serious = [
         f"{one['id']} ({one['impact']}): {', '.join(str(node['target']) for node in one['nodes'][:5])}"

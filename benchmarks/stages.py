@@ -204,7 +204,7 @@ class Line:
         async with AsyncExitStack() as stack:
             with meter.stage("look up"):
                 connection = await stack.enter_async_context(self.store.write())
-                lookup = Lookup(self.store, connection, rules)
+                lookup = Lookup(connection, rules)
                 await lookup.seen(event.id for event in events)
                 known = await lookup.known(events)
                 numbers = await lookup.free_numbers(tracking.draw(len(events) + 8))

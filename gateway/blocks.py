@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from channels.redaction import mask_address
 from gateway.channelset import ChannelConfig
@@ -72,7 +71,7 @@ async def add(store: Store, who: Who, *, reason: str, by: str) -> bool:
 
     Raises :class:`~gateway.store.engine.StoreUnavailable`.
     """
-    insert = sqlite.insert(blocks) if store.sqlite else postgresql.insert(blocks)
+    insert = store.insert(blocks)
     row = insert.values(
         sender_key=who.key,
         type=who.type,

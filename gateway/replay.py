@@ -18,6 +18,7 @@ from gateway.evidence import MEDIA_TYPE, request_of_letter
 from gateway.store.audit import record
 from gateway.store.deadletters import settle
 from gateway.store.engine import Store
+from gateway.store.sql import clock
 from gateway.store.tables import outbox
 from gateway.updates.rules import UpdateInvalid, cleaned
 from normalizer.cloudevents import headers
@@ -66,7 +67,7 @@ class Replayer:
             if records:
                 await self._log.append(records)
             elif letter.stage == "deliver":
-                await _to_outbox(connection, letter, now, self._store.clock())
+                await _to_outbox(connection, letter, now, clock())
         return outcome
 
     def _way_of(self, letter: Any) -> tuple[str, Sequence[Record]]:

@@ -23,6 +23,7 @@ from gateway.metrics import Metrics
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.leases import acquire, release
 from gateway.store.operations import instances
+from gateway.store.sql import clock
 from gateway.store.tables import leases
 
 log = structlog.get_logger(__name__)
@@ -115,11 +116,9 @@ async def lacks(store: Store, fresh: float) -> str:
     Raises :class:`~gateway.store.engine.StoreUnavailable`.
     """
     beating = (
-        select(instances.c.role)
-        .where(instances.c.left_at.is_(None), instances.c.beat_at > store.clock() - fresh)
-        .distinct()
+        select(instances.c.role).where(instances.c.left_at.is_(None), instances.c.beat_at > clock() - fresh).distinct()
     )
-    watched = select(leases.c.name).where(leases.c.name == WATCH, leases.c.until > store.clock())
+    watched = select(leases.c.name).where(leases.c.name == WATCH, leases.c.until > clock())
     async with store.read() as connection:
         roles = set((await connection.execute(beating)).scalars())
         watching = (await connection.execute(watched)).first() is not None

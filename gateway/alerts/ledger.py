@@ -16,6 +16,7 @@ from gateway.alerts.rules import Change, Ledger, Stand, subject
 from gateway.store.cursors import load_cursor, save_cursor
 from gateway.store.engine import Store
 from gateway.store.operations import health, health_changes
+from gateway.store.sql import clock
 
 LEASE: Final = "alerts"
 AT_ONCE: Final = 1000
@@ -69,7 +70,7 @@ async def settle(store: Store, sinks: Sequence[str]) -> None:
     async with store.write() as connection:
         await connection.execute(
             mark.where(health_changes.c.id.not_in(waiting) if waiting else health_changes.c.id <= upto).values(
-                alerted_at=store.clock()
+                alerted_at=clock()
             )
         )
 

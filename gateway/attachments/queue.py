@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from channels.base import Attachment
 from gateway.attachments.shapes import Leased, Settlement, told
 from gateway.store.engine import Store
+from gateway.store.sql import clock
 from gateway.store.tables import attachments, cases, messages, publications
 from normalizer.cloudevents import headers
 from normalizer.event import ComplaintEvent, decode
@@ -43,14 +44,13 @@ class Queue:
     def _due(self) -> ColumnElement[bool]:
         """Due by the database's clock; what nobody has tried yet is, though its dispatcher's clock may be ahead."""
         untried = and_(attachments.c.attempts == 0, attachments.c.owner.is_(None))
-        return or_(attachments.c.due_at <= self._store.clock(), untried)
+        return or_(attachments.c.due_at <= clock(), untried)
 
     async def lease(self, channel: str, limit: int, seconds: float) -> list[Leased]:
         """Take up to ``limit`` due files of a channel for ``seconds``, the longest due first.
 
         Rows that another process is taking at this moment are skipped.
         """
-        clock = self._store.clock()
         due = (
             select(attachments.c.event_id, attachments.c.position)
             .where(attachments.c.channel == channel, attachments.c.state == "waiting", self._due())
@@ -64,7 +64,7 @@ class Queue:
                 taken = (
                     update(attachments)
                     .where(attachments.c.event_id == found.event_id, attachments.c.position == found.position)
-                    .values(owner=self._owner, due_at=clock + seconds, attempts=attachments.c.attempts + 1)
+                    .values(owner=self._owner, due_at=clock() + seconds, attempts=attachments.c.attempts + 1)
                     .returning(attachments)
                 )
                 leased.append(_leased((await connection.execute(taken)).one()))
@@ -79,7 +79,7 @@ class Queue:
         mine = (attachments.c.event_id == leased.event_id, attachments.c.position == leased.position)
         values: dict[str, Any] = {"detail": settlement.detail[:MAX_DETAIL], "owner": None}
         if settlement.outcome in ("retry", "held"):
-            values["due_at"] = self._store.clock() + settlement.due_in
+            values["due_at"] = clock() + settlement.due_in
         else:
             values |= {"state": settlement.outcome, "settled_at": settlement.at}
         if stored is not None:
@@ -100,7 +100,6 @@ class Queue:
 
     async def give_back(self, leased: Sequence[Leased]) -> None:
         """Let others take these files at once."""
-        clock = self._store.clock()
         async with self._store.write() as connection:
             for one in leased:
                 await connection.execute(
@@ -111,7 +110,7 @@ class Queue:
                         attachments.c.owner == self._owner,
                         attachments.c.attempts == one.attempts,
                     )
-                    .values(owner=None, due_at=clock)
+                    .values(owner=None, due_at=clock())
                 )
 
     async def event(self, event_id: str) -> ComplaintEvent | None:

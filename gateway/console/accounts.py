@@ -13,7 +13,6 @@ import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.console.page import Role
@@ -170,7 +169,7 @@ async def from_elsewhere(store: Store, name: str, role: Role) -> Account:
     """
     cleaned = clean_name(name)
     fresh = msgspec.structs.asdict(Account(cleaned, role, "", "", active=True, created_at=time.time()))
-    made = sqlite.insert(operators) if store.sqlite else postgresql.insert(operators)
+    made = store.insert(operators)
     async with store.write() as connection:
         await connection.execute(made.values(**fresh).on_conflict_do_nothing())
         row = (await connection.execute(select(operators).where(operators.c.name == cleaned))).one()

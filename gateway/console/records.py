@@ -21,6 +21,7 @@ from gateway.privacy.find import TYPES, NotAnAddressError, candidates
 from gateway.store.audit import record
 from gateway.store.engine import Store
 from gateway.store.operations import audit, health_changes, interactions, pauses
+from gateway.store.sql import among
 from gateway.store.tables import deliveries, outbox
 from normalizer.identity import sender_key
 
@@ -70,7 +71,7 @@ async def tests_of(store: Store, channel: str) -> list[tuple[Any, str]]:
     query = select(outbox).where(outbox.c.event_id == _mark(channel)).order_by(outbox.c.created_at.desc()).limit(TESTS)
     async with store.read() as connection:
         rows = (await connection.execute(query)).all()
-        said = select(deliveries).where(store.among(deliveries.c.outbox_id, [row.id for row in rows]))
+        said = select(deliveries).where(among(deliveries.c.outbox_id, [row.id for row in rows]))
         answers = {row.outbox_id: row for row in await connection.execute(said.order_by(deliveries.c.id))}
     return [(row, scrub(answers[row.id].detail) if row.id in answers else "") for row in rows]
 

@@ -19,6 +19,7 @@ from channels.redaction import HIDDEN, mask_address
 from gateway.channelset import ChannelConfig
 from gateway.privacy.find import TYPES, NotAnAddressError, candidates
 from gateway.store.engine import Store
+from gateway.store.sql import among
 from gateway.store.tables import cases, deliveries, messages, outbox, senders
 from normalizer.identity import sender_key
 from normalizer.tracking import read_number
@@ -87,12 +88,12 @@ async def search(
     keys = sender_keys(term, secret, channels)
     async with store.read() as connection:
         by_number = await _by_number(connection, read_number(term))
-        by_id = await _by_id(connection, store, term, list(channels))
-        from_sender = await _of_senders(connection, store, keys)
+        by_id = await _by_id(connection, term, list(channels))
+        from_sender = await _of_senders(connection, keys)
         rows = [("number", row) for row in by_number]
         rows += [("sender", row) for row in from_sender[:MOST] if unnamed or not row.anonymous]
-        named = await _senders(connection, store, {row.sender_key for _, row in rows})
-        written = await _messages_of(connection, store, keys)
+        named = await _senders(connection, {row.sender_key for _, row in rows})
+        written = await _messages_of(connection, keys)
     found = {row.number: _case(by, row, named) for by, row in reversed(rows)}
     said = [("message", row) for row in by_id]
     said += [("sender", row) for row in written[:MOST] if row.case_number is None]
@@ -126,7 +127,7 @@ async def _by_number(connection: AsyncConnection, number: str | None) -> Sequenc
     return (await connection.execute(select(cases).where(cases.c.number == number))).all()
 
 
-async def _by_id(connection: AsyncConnection, store: Store, term: str, channels: Sequence[str]) -> Sequence[Any]:
+async def _by_id(connection: AsyncConnection, term: str, channels: Sequence[str]) -> Sequence[Any]:
     """Messages by our id, by the provider's, and by either id of a reply to them."""
     ids: set[str] = set()
     if _OUR_ID.fullmatch(term.lower()):
@@ -138,7 +139,7 @@ async def _by_id(connection: AsyncConnection, store: Store, term: str, channels:
         select(outbox.c.event_id)
         .join(deliveries, deliveries.c.outbox_id == outbox.c.id)
         .where(
-            store.among(deliveries.c.channel, channels),
+            among(deliveries.c.channel, channels),
             deliveries.c.provider_id == named,
             deliveries.c.provider_id != "",
         )
@@ -146,27 +147,27 @@ async def _by_id(connection: AsyncConnection, store: Store, term: str, channels:
     )
     ids |= set((await connection.execute(sent)).scalars())
     theirs = select(*_HEARD).where(
-        store.among(messages.c.channel, channels), messages.c.provider_id == named, messages.c.provider_id != ""
+        among(messages.c.channel, channels), messages.c.provider_id == named, messages.c.provider_id != ""
     )
     found = {row.event_id: row for row in await connection.execute(theirs.limit(MOST))}
     if ids:
-        known = select(*_HEARD).where(store.among(messages.c.event_id, ids))
+        known = select(*_HEARD).where(among(messages.c.event_id, ids))
         found |= {row.event_id: row for row in await connection.execute(known)}
     return list(found.values())
 
 
-async def _of_senders(connection: AsyncConnection, store: Store, keys: set[str]) -> Sequence[Any]:
-    query = select(cases).where(store.among(cases.c.sender_key, keys)).order_by(cases.c.opened_at.desc())
+async def _of_senders(connection: AsyncConnection, keys: set[str]) -> Sequence[Any]:
+    query = select(cases).where(among(cases.c.sender_key, keys)).order_by(cases.c.opened_at.desc())
     return (await connection.execute(query.limit(MOST + 1))).all()
 
 
-async def _messages_of(connection: AsyncConnection, store: Store, keys: set[str]) -> Sequence[Any]:
-    query = select(*_HEARD).where(store.among(messages.c.sender_key, keys)).order_by(messages.c.received_at.desc())
+async def _messages_of(connection: AsyncConnection, keys: set[str]) -> Sequence[Any]:
+    query = select(*_HEARD).where(among(messages.c.sender_key, keys)).order_by(messages.c.received_at.desc())
     return (await connection.execute(query.limit(MOST + 1))).all()
 
 
-async def _senders(connection: AsyncConnection, store: Store, keys: set[str]) -> dict[str, Any]:
-    query = select(senders.c.key, senders.c.kind, senders.c.address).where(store.among(senders.c.key, keys))
+async def _senders(connection: AsyncConnection, keys: set[str]) -> dict[str, Any]:
+    query = select(senders.c.key, senders.c.kind, senders.c.address).where(among(senders.c.key, keys))
     return {row.key: row for row in await connection.execute(query)}
 
 

@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 from aiohttp import web
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from channels.peers import Networks, source
 from gateway.store.engine import Store
@@ -44,7 +43,7 @@ class Throttle:
         keys: dict[str, Kind] = {_key("account", account): "account", _key("address", address): "address"}
         ordered = sorted(keys)
         table = sign_in_failures
-        insert = sqlite.insert(table) if self._store.sqlite else postgresql.insert(table)
+        insert = self._store.insert(table)
         async with self._store.write() as connection:
             # Made first, so that two processes cannot both find it missing; in one order, so that neither waits for
             # the other in a circle.

@@ -27,6 +27,7 @@ from gateway.console.steps import (
 from gateway.console.veil import Veil
 from gateway.privacy.blank import NOBODY
 from gateway.store.engine import Store
+from gateway.store.sql import among
 from gateway.store.tables import attachments, cases, deliveries, messages, outbox, senders, updates
 from normalizer.event import ComplaintEvent, decode
 
@@ -86,7 +87,7 @@ async def case_trail(
         older = rows[PAGE - 1] if len(rows) > PAGE else None
         rows, since = rows[:PAGE], older.received_at if older is not None else None
         replies = await _between(connection, outbox, outbox.c.case_number, outbox.c.created_at, number, since, until)
-        tries = await _deliveries(connection, store, [row.id for row in replies])
+        tries = await _deliveries(connection, [row.id for row in replies])
         said = await _between(connection, updates, updates.c.number, updates.c.received_at, number, since, until)
         files = await _between(
             connection, attachments, attachments.c.case_number, attachments.c.created_at, number, since, until
@@ -135,7 +136,7 @@ async def message_trail(
         if row.case_number:
             case = (await connection.execute(select(cases).where(cases.c.number == row.case_number))).first()
         replies = (await connection.execute(select(outbox).where(outbox.c.event_id == event_id))).all()
-        tries = await _deliveries(connection, store, [reply.id for reply in replies])
+        tries = await _deliveries(connection, [reply.id for reply in replies])
         files = (await connection.execute(select(attachments).where(attachments.c.event_id == event_id))).all()
     event = _event(row)
     wishes = case if case is not None else event.privacy if event is not None else None
@@ -202,10 +203,10 @@ async def _sender(connection: AsyncConnection, key: str) -> Any:
     return (await connection.execute(select(senders).where(senders.c.key == key))).first()
 
 
-async def _deliveries(connection: AsyncConnection, store: Store, ids: Sequence[str]) -> Sequence[Any]:
+async def _deliveries(connection: AsyncConnection, ids: Sequence[str]) -> Sequence[Any]:
     if not ids:
         return ()
-    return (await connection.execute(select(deliveries).where(store.among(deliveries.c.outbox_id, ids)))).all()
+    return (await connection.execute(select(deliveries).where(among(deliveries.c.outbox_id, ids)))).all()
 
 
 async def _stored(event: ComplaintEvent, blobs: Blobs) -> bytes | None:

@@ -34,6 +34,7 @@ from gateway.dispatcher.outgoing import reply_told
 from gateway.store.bulk import execute_each
 from gateway.store.deadletters import bury
 from gateway.store.engine import Store
+from gateway.store.sql import among, clock, texts
 from gateway.store.tables import cases, deliveries, outbox, publications
 from normalizer.cloudevents import headers
 from normalizer.messages import DeadLetter, encode
@@ -45,6 +46,55 @@ _SETTLE = (
 )
 _STEP = deliveries.insert()
 _SAY = publications.insert()
+# The writer's own clock set the first due time, and may be ahead: what nobody has tried is due in any case.
+_UNTRIED = and_(outbox.c.attempts == 0, outbox.c.owner.is_(None))
+_DUE = (
+    select(outbox.c.id, outbox.c.owner)
+    .where(
+        outbox.c.channel == bindparam("channel"),
+        outbox.c.state == "waiting",
+        or_(outbox.c.due_at <= clock(), _UNTRIED),
+    )
+    .order_by(outbox.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    update(outbox)
+    .where(among(outbox.c.id, texts("ids")))
+    .values(owner=bindparam("to_owner"), due_at=clock() + bindparam("seconds"), attempts=outbox.c.attempts + 1)
+    .returning(outbox)
+)
+_AGAIN = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("at_id"), outbox.c.state == "waiting", outbox.c.owner == bindparam("at_owner"))
+    .values(
+        owner=case((bindparam("to_doubt") == 1, outbox.c.owner), else_=null()),
+        due_at=clock() + bindparam("to_wait"),
+        attempts=outbox.c.attempts - bindparam("to_back"),
+    )
+)
+_RECALL = (
+    update(outbox)
+    .where(
+        outbox.c.channel == bindparam("at_channel"),
+        outbox.c.state == "waiting",
+        outbox.c.owner.is_(None),
+        outbox.c.due_at > clock(),
+    )
+    .values(due_at=clock())
+)
+_WAITING = (
+    select(outbox.c.channel, func.count().label("waiting"))
+    .where(outbox.c.state == "waiting")
+    .group_by(outbox.c.channel)
+)
+_OLDEST = (
+    select(outbox.c.channel, func.min(outbox.c.created_at).label("since"))
+    .where(outbox.c.state == "waiting")
+    .group_by(outbox.c.channel)
+)
+_FINAL = {"sent": "sent", "refused": "failed", "gave_up": "dead"}
 
 Outcome = Literal["sent", "retry", "refused", "gave_up", "held"]
 
@@ -103,29 +153,13 @@ class Queue:
         Rows that another deliverer is taking at this moment are skipped. Raises
         :class:`~gateway.store.engine.StoreUnavailable`.
         """
-        clock = self._store.clock()
-        # The writer's own clock set the first due time, and may be ahead: what nobody has tried is due in any case.
-        untried = and_(outbox.c.attempts == 0, outbox.c.owner.is_(None))
-        due = (
-            select(outbox.c.id, outbox.c.owner)
-            .where(
-                outbox.c.channel == self._channel, outbox.c.state == "waiting", or_(outbox.c.due_at <= clock, untried)
-            )
-            .order_by(outbox.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
         async with self._store.write() as connection:
-            found = {row.id: row.owner for row in await connection.execute(due)}
+            due = await connection.execute(_DUE, {"channel": self._channel, "most": limit})
+            found = {row.id: row.owner for row in due}
             if not found:
                 return []
-            taken = (
-                update(outbox)
-                .where(self._store.among(outbox.c.id, found))
-                .values(owner=self._owner, due_at=clock + seconds, attempts=outbox.c.attempts + 1)
-                .returning(outbox)
-            )
-            rows = (await connection.execute(taken)).all()
+            taken = await connection.execute(_TAKE, {"ids": list(found), "to_owner": self._owner, "seconds": seconds})
+            rows = taken.all()
         return [_leased(row, doubtful=found[row.id] is not None) for row in sorted(rows, key=_age)]
 
     async def settle(
@@ -140,41 +174,12 @@ class Queue:
         written only while the lease is ours. A doubt stays until the reply is settled: a later attempt that failed, or
         was never made, tells nothing of the earlier one.
         """
-        clock = self._store.clock()
-        final = {"sent": "sent", "refused": "failed", "gave_up": "dead"}
+        done = [s for s in settlements if s.outcome in _FINAL]
+        again = [s for s in settlements if s.outcome not in _FINAL]
         async with self._store.write() as connection:
-            done = [s for s in settlements if s.outcome in final]
-            if done:
-                rows = [{"at_id": s.leased.message.delivery, "to_state": final[s.outcome], "to_at": s.at} for s in done]
-                await execute_each(connection, _SETTLE, rows)
-            again = [s for s in settlements if s.outcome not in final]
-            if again:
-                doubt = case((bindparam("to_doubt") == 1, outbox.c.owner), else_=null())
-                statement = (
-                    update(outbox)
-                    .where(
-                        outbox.c.id == bindparam("at_id"),
-                        outbox.c.state == "waiting",
-                        outbox.c.owner == self._owner,
-                    )
-                    .values(
-                        owner=doubt,
-                        due_at=clock + bindparam("to_wait"),
-                        attempts=outbox.c.attempts - bindparam("to_back"),
-                    )
-                )
-                await connection.execute(
-                    statement,
-                    [
-                        {
-                            "at_id": s.leased.message.delivery,
-                            "to_doubt": int(s.uncertain or s.leased.doubtful),
-                            "to_wait": float(s.due_in),
-                            "to_back": int(s.outcome == "held"),
-                        }
-                        for s in again
-                    ],
-                )
+            rows = [{"at_id": s.leased.message.delivery, "to_state": _FINAL[s.outcome], "to_at": s.at} for s in done]
+            await execute_each(connection, _SETTLE, rows)
+            await execute_each(connection, _AGAIN, [self._again(s) for s in again])
             steps = [step for s in settlements if s.outcome != "held" for step in _steps(s, self._channel)]
             await execute_each(connection, _STEP, steps)
             said = [*publish, *await self._failures(connection, done)]
@@ -182,13 +187,22 @@ class Queue:
             await execute_each(connection, _SAY, rows)
             await bury(connection, self._store, letters)
 
+    def _again(self, settlement: Settlement) -> dict[str, Any]:
+        return {
+            "at_id": settlement.leased.message.delivery,
+            "at_owner": self._owner,
+            "to_doubt": int(settlement.uncertain or settlement.leased.doubtful),
+            "to_wait": float(settlement.due_in),
+            "to_back": int(settlement.outcome == "held"),
+        }
+
     async def _failures(self, connection: AsyncConnection, done: Sequence[Settlement]) -> list[Publication]:
         """What downstream hears of replies about a case that will not come."""
         failed = [s for s in done if s.outcome != "sent" and s.leased.case_number]
         if not failed:
             return []
         numbers = {s.leased.case_number or "" for s in failed}
-        found = await connection.execute(select(cases).where(self._store.among(cases.c.number, numbers)))
+        found = await connection.execute(select(cases).where(among(cases.c.number, numbers)))
         rows = {row.number: row for row in found}
         return [self._failure(s, rows[s.leased.case_number]) for s in failed if s.leased.case_number in rows]
 
@@ -200,18 +214,8 @@ class Queue:
 
     async def recall(self) -> None:
         """The provider is back: what waits for its next attempt is due now."""
-        clock = self._store.clock()
         async with self._store.write() as connection:
-            await connection.execute(
-                update(outbox)
-                .where(
-                    outbox.c.channel == self._channel,
-                    outbox.c.state == "waiting",
-                    outbox.c.owner.is_(None),
-                    outbox.c.due_at > clock,
-                )
-                .values(due_at=clock)
-            )
+            await connection.execute(_RECALL, {"at_channel": self._channel})
 
 
 def due_channels(store: Store, channels: Sequence[str]) -> Select[Any]:
@@ -220,30 +224,20 @@ def due_channels(store: Store, channels: Sequence[str]) -> Select[Any]:
         name = func.json_each(json.dumps(channels)).table_valued("value").c.value
     else:
         name = func.unnest(literal(list(channels), ARRAY(Text))).column_valued("name")
-    due = exists().where(outbox.c.channel == name, outbox.c.state == "waiting", outbox.c.due_at <= store.clock())
+    due = exists().where(outbox.c.channel == name, outbox.c.state == "waiting", outbox.c.due_at <= clock())
     return select(name).where(due)
 
 
 async def pending(store: Store) -> dict[str, int]:
     """How many replies wait, or are in delivery, by channel."""
-    query = (
-        select(outbox.c.channel, func.count().label("waiting"))
-        .where(outbox.c.state == "waiting")
-        .group_by(outbox.c.channel)
-    )
     async with store.read() as connection:
-        return {row.channel: row.waiting for row in await connection.execute(query)}
+        return {row.channel: row.waiting for row in await connection.execute(_WAITING)}
 
 
 async def oldest(store: Store) -> dict[str, float]:
     """When the oldest reply that waits, or is in delivery, was written (Unix seconds), by channel."""
-    query = (
-        select(outbox.c.channel, func.min(outbox.c.created_at).label("since"))
-        .where(outbox.c.state == "waiting")
-        .group_by(outbox.c.channel)
-    )
     async with store.read() as connection:
-        return {row.channel: row.since for row in await connection.execute(query)}
+        return {row.channel: row.since for row in await connection.execute(_OLDEST)}
 
 
 def _leased(row: Any, *, doubtful: bool) -> Leased:

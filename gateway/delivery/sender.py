@@ -24,6 +24,7 @@ from gateway.health.journal import Journal
 from gateway.health.others import Others
 from gateway.health.pauses import Pauses
 from gateway.metrics import Metrics
+from gateway.pace import Pace
 from gateway.seams import Seam, reached
 from gateway.store.engine import Store, StoreUnavailable
 from normalizer.cloudevents import headers
@@ -33,6 +34,12 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.5
 """How often an idle sender looks for replies that another process wrote, or for its next turn."""
+
+
+LEASE_PACE, SETTLE_PACE = 0.02, 0.01
+"""Seconds between two leases, and between two writings of outcomes: each is a transaction for all that came by then."""
+PACED_SLOTS = 20
+"""With fewer replies in flight than these, leases come closer: pace is not to bound what the provider may take."""
 
 
 class Sender:
@@ -75,6 +82,8 @@ class Sender:
         self._slots = own.max_in_flight or limits.max_in_flight
         delivery = settings.delivery
         self.breaker = Breaker(failures=delivery.breaker_failures, probe=delivery.breaker_probe)
+        self._lease_pace = Pace(LEASE_PACE * min(1.0, self._slots / PACED_SLOTS))
+        self._settle_pace = Pace(SETTLE_PACE * min(1.0, self._slots / PACED_SLOTS))
         self._in_flight: set[asyncio.Task[None]] = set()
         self._settlements: list[Settlement] = []
         self._waiters: list[asyncio.Future[None]] = []
@@ -127,6 +136,7 @@ class Sender:
 
     async def _lease(self) -> int:
         """Lease what there is room for and start sending it; returns how much that was."""
+        await self._lease_pace.turn()
         room = self._slots - len(self._in_flight)
         if self.breaker.state is State.HALF_OPEN:
             room = min(room, 1 - len(self._in_flight))
@@ -268,6 +278,7 @@ class Sender:
         """Write outcomes to the store as they come: all that are there in one transaction."""
         while True:
             await self._settle_wake.wait()
+            await self._settle_pace.turn()
             self._settle_wake.clear()
             settlements, self._settlements = self._settlements, []
             waiters, self._waiters = self._waiters, []

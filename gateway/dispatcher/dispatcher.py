@@ -29,6 +29,7 @@ from gateway.dispatcher.rules import Decision, Row, decide
 from gateway.dispatcher.working import Outcome, WorkingSet
 from gateway.eventlog.base import Consumer, EventLog, Taken
 from gateway.metrics import Metrics
+from gateway.pace import Pace
 from gateway.privacy.late import forgotten_senders, late_ones, note_copies
 from gateway.replies import Replies
 from gateway.seams import Seam, reached
@@ -46,6 +47,8 @@ SPARE_NUMBERS = 8
 """Numbers drawn beyond need: at a million cases about one draw in a thousand is taken already."""
 SWEEP_SECONDS = 1.0
 LONGEST_WAIT = 15.0
+PACE_SECONDS = 0.02
+"""Between two batches: a citizen does not notice it, and under load it makes one transaction of several."""
 TRIES = 3
 _TOLD: Mapping[str, Literal["reply_delivered", "reply_failed"]] = {
     "delivered": "reply_delivered",
@@ -112,8 +115,10 @@ class Dispatcher:
         topics = self._settings.topics
         consumer = self._log.consumer(self._settings.log.group, [topics.complaints, topics.dead_letters])
         swept = 0.0
+        pace = Pace(PACE_SECONDS)
         try:
             while not self._stopping.is_set():
+                await pace.turn()
                 taken = await consumer.fetch(limit=self._settings.dispatcher.batch, timeout=SWEEP_SECONDS / 2)
                 if taken:
                     reached(Seam.TAKEN)
@@ -201,11 +206,11 @@ class Dispatcher:
         settings = self._settings
         now = time.time()
         async with self._store.write() as connection:
-            lookup = Lookup(self._store, connection, settings.rules)
+            lookup = Lookup(connection, settings.rules)
             seen = await lookup.seen(event.id for event in events) if events else set()
             unseen = list({event.id: event for event in events if event.id not in seen}.values())
-            senders = await forgotten_senders(connection, self._store, events)
-            late = await late_ones(connection, self._store, unseen, senders)
+            senders = await forgotten_senders(connection, events)
+            late = await late_ones(connection, unseen, senders)
             await note_copies(connection, [e for e in events if e.id in seen and e.sender.key in senders])
             fresh = [event for event in unseen if event.id not in late]
             gatherings = Gatherings(window=settings.rules.part_window, album_window=settings.rules.album_window)
@@ -213,7 +218,7 @@ class Dispatcher:
                 steps = [self._joined(g) for g in await gatherings.load_due(connection, now) if g.parts]
             else:
                 parts = [event for event in fresh if event.kind == "part" and event.part]
-                await gatherings.load(connection, self._store, parts, now)
+                await gatherings.load(connection, parts, now)
                 steps = self._steps(fresh, gatherings, now)
             if not steps and not unseen and not letters:
                 return Outcome()
@@ -242,7 +247,7 @@ class Dispatcher:
             receipts = [event for event in fresh if event.kind == "receipt"]
             for event in receipts:
                 working.record(event, Row.RECEIPT, None)
-            settled = await apply_receipts(connection, self._store, receipts)
+            settled = await apply_receipts(connection, receipts)
             await lookup.cases(known, {one.case_number for one in settled if one.case_number})
             for one in settled:
                 self._tell(one, working)

@@ -5,21 +5,61 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.conversation import Rules
 from gateway.dispatcher.facts import CaseFacts, SenderFacts
-from gateway.store.engine import Store
 from gateway.store.operations import blocks
+from gateway.store.sql import among, texts
 from gateway.store.tables import cases, deliveries, gatherings, messages, outbox, senders
 from normalizer.event import ComplaintEvent
 from normalizer.text import words_hash
 
 CASE_COLUMNS = [cases.c[name] for name in CaseFacts.__dataclass_fields__]
 SENDER_COLUMNS = [senders.c[name] for name in SenderFacts.__dataclass_fields__]
+
+_SEEN = select(messages.c.event_id).where(among(messages.c.event_id, texts("ids")))
+_SENDERS = select(*SENDER_COLUMNS).where(among(senders.c.key, texts("keys")))
+_BLOCKED = select(blocks.c.sender_key).where(among(blocks.c.sender_key, texts("keys")))
+_CASES = select(*CASE_COLUMNS).where(among(cases.c.number, texts("numbers")))
+_TAKEN = select(cases.c.number).where(among(cases.c.number, texts("numbers")))
+_RECENT = select(messages.c.sender_key, messages.c.received_at).where(
+    among(messages.c.sender_key, texts("keys")),
+    messages.c.received_at > bindparam("since"),
+    messages.c.kind == "message",
+)
+_SAME_WORDS = select(messages.c.words, messages.c.received_at, messages.c.case_number).where(
+    among(messages.c.words, texts("words")),
+    messages.c.received_at > bindparam("since"),
+    messages.c.case_number.is_not(None),
+)
+# The index that finds a provider's id begins with the channel. A file of an album has no case of its own: it is on the
+# case of the message that it was joined to.
+_THEIRS = (
+    select(
+        messages.c.channel,
+        messages.c.provider_id,
+        func.coalesce(messages.c.case_number, gatherings.c.case_number).label("case_number"),
+    )
+    .outerjoin(gatherings, gatherings.c.id == messages.c.gathering)
+    .where(
+        among(messages.c.channel, texts("channels")),
+        among(messages.c.provider_id, texts("ids")),
+        messages.c.provider_id != "",
+    )
+)
+_OURS = (
+    select(deliveries.c.channel, deliveries.c.provider_id, outbox.c.case_number)
+    .join(outbox, outbox.c.id == deliveries.c.outbox_id)
+    .where(
+        among(deliveries.c.channel, texts("channels")),
+        among(deliveries.c.provider_id, texts("ids")),
+        deliveries.c.provider_id != "",
+        outbox.c.case_number.is_not(None),
+    )
+)
 
 Place = tuple[str, str]
 """A channel and a provider's message id in it."""
@@ -58,15 +98,13 @@ def words_key(event: ComplaintEvent) -> str:
 class Lookup:
     """The bulk reads of one batch, over one connection."""
 
-    def __init__(self, store: Store, connection: AsyncConnection, rules: Rules) -> None:
-        self._store = store
+    def __init__(self, connection: AsyncConnection, rules: Rules) -> None:
         self._connection = connection
         self._rules = rules
 
     async def seen(self, ids: Iterable[str]) -> set[str]:
         """Which of these events the store has already."""
-        rows = await self._rows([messages.c.event_id], messages.c.event_id, set(ids))
-        return {row.event_id for row in rows}
+        return set((await self._connection.execute(_SEEN, {"ids": list(ids)})).scalars())
 
     async def known(self, events: Sequence[ComplaintEvent]) -> Known:
         """Everything the rules may ask about these events."""
@@ -74,9 +112,9 @@ class Lookup:
         if not events:
             return known
         keys = {event.sender.key for event in events}
-        for row in await self._rows(SENDER_COLUMNS, senders.c.key, keys):
+        for row in await self._connection.execute(_SENDERS, {"keys": keys}):
             known.senders[row.key] = SenderFacts(*row)
-        known.blocked = {row.sender_key for row in await self._rows([blocks.c.sender_key], blocks.c.sender_key, keys)}
+        known.blocked = set((await self._connection.execute(_BLOCKED, {"keys": keys})).scalars())
         earliest = min(event.received_at for event in events).timestamp()
         await self._recent(known, keys, earliest)
         await self._same_words(known, events, earliest)
@@ -92,28 +130,27 @@ class Lookup:
     async def cases(self, known: Known, numbers: Collection[str]) -> None:
         """Read the cases of these numbers into ``known``; the ones there already stay as they are."""
         wanted = {number for number in numbers if number not in known.cases}
-        for row in await self._rows(CASE_COLUMNS, cases.c.number, wanted):
+        if not wanted:
+            return
+        for row in await self._connection.execute(_CASES, {"numbers": wanted}):
             known.cases[row.number] = CaseFacts(*row)
 
     async def free_numbers(self, drawn: Sequence[str]) -> list[str]:
         """The drawn numbers that no case bears yet."""
-        taken = {row.number for row in await self._rows([cases.c.number], cases.c.number, drawn)}
+        taken = set((await self._connection.execute(_TAKEN, {"numbers": drawn})).scalars())
         return [number for number in drawn if number not in taken]
 
     async def _recent(self, known: Known, keys: set[str], earliest: float) -> None:
-        since = and_(messages.c.received_at > earliest - self._rules.flood_window, messages.c.kind == "message")
-        columns = [messages.c.sender_key, messages.c.received_at]
-        for row in await self._rows(columns, messages.c.sender_key, keys, since):
+        since = earliest - self._rules.flood_window
+        for row in await self._connection.execute(_RECENT, {"keys": keys, "since": since}):
             known.recent[row.sender_key].append(row.received_at)
 
     async def _same_words(self, known: Known, events: Sequence[ComplaintEvent], earliest: float) -> None:
         words = {key for event in events if (key := words_key(event))}
-        since = and_(
-            messages.c.received_at > earliest - self._rules.duplicate_window,
-            messages.c.case_number.is_not(None),
-        )
-        columns = [messages.c.words, messages.c.received_at, messages.c.case_number]
-        for row in await self._rows(columns, messages.c.words, words, since):
+        if not words:
+            return
+        since = earliest - self._rules.duplicate_window
+        for row in await self._connection.execute(_SAME_WORDS, {"words": words, "since": since}):
             older = known.words.get(row.words)
             if older is None or older.received_at < row.received_at:
                 known.words[row.words] = Sighting(row.received_at, row.case_number)
@@ -125,46 +162,10 @@ class Lookup:
         ids.discard("")
         if not ids:
             return
-        # The index that finds a provider's id begins with the channel.
-        channels = {event.channel.instance for event in events}
-        # A file of an album has no case of its own: it is on the case of the message that it was joined to.
-        case_number = func.coalesce(messages.c.case_number, gatherings.c.case_number)
-        theirs = (
-            select(messages.c.channel, messages.c.provider_id, case_number.label("case_number"))
-            .outerjoin(gatherings, gatherings.c.id == messages.c.gathering)
-            .where(
-                self._store.among(messages.c.channel, channels),
-                self._store.among(messages.c.provider_id, ids),
-                messages.c.provider_id != "",
-            )
-        )
-        for row in await self._connection.execute(theirs):
+        places = {"channels": {event.channel.instance for event in events}, "ids": ids}
+        for row in await self._connection.execute(_THEIRS, places):
             known.heard.add((row.channel, row.provider_id))
             if row.case_number is not None:
                 known.placed[row.channel, row.provider_id] = row.case_number
-        ours = (
-            select(deliveries.c.channel, deliveries.c.provider_id, outbox.c.case_number)
-            .join(outbox, outbox.c.id == deliveries.c.outbox_id)
-            .where(
-                self._store.among(deliveries.c.channel, channels),
-                self._store.among(deliveries.c.provider_id, ids),
-                deliveries.c.provider_id != "",
-                outbox.c.case_number.is_not(None),
-            )
-        )
-        for row in await self._connection.execute(ours):
+        for row in await self._connection.execute(_OURS, places):
             known.placed[row.channel, row.provider_id] = row.case_number
-
-    async def _rows(
-        self,
-        columns: Sequence[ColumnElement[Any]],
-        column: ColumnElement[Any],
-        values: Collection[str],
-        condition: ColumnElement[bool] | None = None,
-    ) -> Sequence[Any]:
-        if not values:
-            return ()
-        query = select(*columns).where(self._store.among(column, values))
-        if condition is not None:
-            query = query.where(condition)
-        return (await self._connection.execute(query)).all()

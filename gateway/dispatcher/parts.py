@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.engine import Store
+from gateway.store.sql import among, numbers, texts
 from gateway.store.tables import gatherings, messages
 from normalizer.event import ComplaintEvent, decode
 
@@ -26,6 +26,28 @@ log = structlog.get_logger(__name__)
 
 REMEMBERED = 24 * 3600.0
 """Seconds after its first part for which a late part still finds its gathering."""
+
+_OF_SENDERS = (
+    select(gatherings)
+    .where(among(gatherings.c.sender_key, texts("keys")), gatherings.c.opened_at > bindparam("since"))
+    .order_by(gatherings.c.opened_at)
+)
+_DUE = (
+    select(gatherings)
+    # As the index of those that wait has it: SQLite finds it by these words alone, not by "joined = 0".
+    .where(text("NOT gatherings.joined"), gatherings.c.deadline <= bindparam("now"))
+    .order_by(gatherings.c.deadline)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_HELD = select(messages.c.gathering, messages.c.document).where(
+    among(messages.c.gathering, numbers("ids")), messages.c.kind == "part"
+)
+_SETTLE = (
+    update(gatherings)
+    .where(gatherings.c.id == bindparam("at_id"))
+    .values(joined=True, case_number=bindparam("to_case"))
+)
 
 
 class Join(Protocol):
@@ -87,31 +109,16 @@ class Gatherings:
         self._new: list[Gathering] = []
         self._changed: dict[int, Gathering] = {}
 
-    async def load(
-        self, connection: AsyncConnection, store: Store, parts: Sequence[ComplaintEvent], now: float
-    ) -> None:
+    async def load(self, connection: AsyncConnection, parts: Sequence[ComplaintEvent], now: float) -> None:
         """Read the gatherings that these parts may belong to, with the parts they hold."""
         if not parts:
             return
         keys = {event.sender.key for event in parts}
-        query = (
-            select(gatherings)
-            .where(store.among(gatherings.c.sender_key, keys), gatherings.c.opened_at > now - REMEMBERED)
-            .order_by(gatherings.c.opened_at)
-        )
-        await self._take(connection, await connection.execute(query))
+        await self._take(connection, await connection.execute(_OF_SENDERS, {"keys": keys, "since": now - REMEMBERED}))
 
     async def load_due(self, connection: AsyncConnection, now: float, limit: int = 100) -> list[Gathering]:
         """Read the gatherings whose deadline has passed, locked against another dispatcher where the store can."""
-        query = (
-            select(gatherings)
-            # As the index of those that wait has it: SQLite finds it by these words alone, not by "joined = 0".
-            .where(text("NOT gatherings.joined"), gatherings.c.deadline <= now)
-            .order_by(gatherings.c.deadline)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        return await self._take(connection, await connection.execute(query))
+        return await self._take(connection, await connection.execute(_DUE, {"now": now, "most": limit}))
 
     def add(self, event: ComplaintEvent, now: float) -> Gathering:
         """The gathering that this part belongs to, with the part in it, old or new."""
@@ -158,12 +165,7 @@ class Gatherings:
             await connection.execute(gatherings.insert(), rows)
         changed = [g for g in self._changed.values() if g.id not in new]
         if changed:
-            statement = (
-                update(gatherings)
-                .where(gatherings.c.id == bindparam("at_id"))
-                .values(joined=True, case_number=bindparam("to_case"))
-            )
-            await connection.execute(statement, [{"at_id": g.id, "to_case": g.case_number} for g in changed])
+            await connection.execute(_SETTLE, [{"at_id": g.id, "to_case": g.case_number} for g in changed])
 
     async def _take(self, connection: AsyncConnection, rows: Iterable[Any]) -> list[Gathering]:
         taken = {
@@ -178,10 +180,7 @@ class Gatherings:
             for row in rows
         }
         if taken:
-            held = select(messages.c.gathering, messages.c.document).where(
-                messages.c.gathering.in_(taken), messages.c.kind == "part"
-            )
-            for row in await connection.execute(held):
+            for row in await connection.execute(_HELD, {"ids": list(taken)}):
                 event = decode(row.document.encode())
                 if event.part is not None:
                     taken[row.gathering].parts[event.part.index] = event

@@ -6,15 +6,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.engine import Store
+from gateway.store.bulk import execute_each
+from gateway.store.sql import among, texts
 from gateway.store.tables import deliveries, outbox
 from normalizer.event import ComplaintEvent
 
 # A receipt never takes back a later word: phones confirm late, networks repeat themselves.
 _OPEN = ("waiting", "sent")
+
+_STEP = deliveries.insert()
+_SETTLE = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("at_id"))
+    .values(state=bindparam("to_state"), settled_at=bindparam("to_at"), owner=null())
+)
+_COLUMNS = (outbox.c.id, outbox.c.channel, outbox.c.case_number, outbox.c.state, outbox.c.attempts)
+_BY_ID = select(*_COLUMNS).where(among(outbox.c.id, texts("ids")))
+# The index that finds a provider's id begins with the channel, which a receipt comes back on.
+_BY_PROVIDER = (
+    select(*_COLUMNS, deliveries.c.provider_id)
+    .join(deliveries, deliveries.c.outbox_id == outbox.c.id)
+    .where(
+        among(deliveries.c.channel, texts("channels")),
+        among(deliveries.c.provider_id, texts("ids")),
+        deliveries.c.provider_id != "",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +50,7 @@ class Settled:
     code: str
 
 
-async def apply_receipts(
-    connection: AsyncConnection, store: Store, receipts: Sequence[ComplaintEvent]
-) -> list[Settled]:
+async def apply_receipts(connection: AsyncConnection, receipts: Sequence[ComplaintEvent]) -> list[Settled]:
     """Write every receipt down as a step of its reply's way, and settle the replies that are still open.
 
     A receipt for a reply that is not ours, or unknown, is only evidence. One that overtakes our own commit of the
@@ -40,7 +58,7 @@ async def apply_receipts(
     """
     if not receipts:
         return []
-    rows = await _replies(connection, store, receipts)
+    rows = await _replies(connection, receipts)
     steps, settled = [], []
     for event in receipts:
         receipt = event.receipt
@@ -64,38 +82,22 @@ async def apply_receipts(
                 Settled(row.id, row.channel, row.case_number, receipt.outcome, row.attempts, at, receipt.code)
             )
     if steps:
-        await connection.execute(deliveries.insert(), steps)
+        await execute_each(connection, _STEP, steps)
     if settled:
-        statement = (
-            update(outbox)
-            .where(outbox.c.id == bindparam("at_id"))
-            .values(state=bindparam("to_state"), settled_at=bindparam("to_at"), owner=None)
-        )
         values = [{"at_id": s.outbox_id, "to_state": s.state, "to_at": s.at} for s in settled]
-        await connection.execute(statement, values)
+        await execute_each(connection, _SETTLE, values)
     return settled
 
 
-async def _replies(connection: AsyncConnection, store: Store, receipts: Sequence[ComplaintEvent]) -> dict[str, Any]:
+async def _replies(connection: AsyncConnection, receipts: Sequence[ComplaintEvent]) -> dict[str, Any]:
     """The replies that the receipts speak of, by our id and by the provider's."""
     ours = {e.receipt.delivery for e in receipts if e.receipt and e.receipt.delivery}
     theirs = {e.receipt.provider_id for e in receipts if e.receipt and e.receipt.provider_id}
-    columns = [outbox.c.id, outbox.c.channel, outbox.c.case_number, outbox.c.state, outbox.c.attempts]
     found: dict[str, Any] = {}
     if theirs:
-        # The index that finds a provider's id begins with the channel, which a receipt comes back on.
         channels = {event.channel.instance for event in receipts}
-        query = (
-            select(*columns, deliveries.c.provider_id)
-            .join(deliveries, deliveries.c.outbox_id == outbox.c.id)
-            .where(
-                store.among(deliveries.c.channel, channels),
-                store.among(deliveries.c.provider_id, theirs),
-                deliveries.c.provider_id != "",
-            )
-        )
-        found |= {row.provider_id: row for row in await connection.execute(query)}
+        rows = await connection.execute(_BY_PROVIDER, {"channels": channels, "ids": theirs})
+        found |= {row.provider_id: row for row in rows}
     if ours:
-        query = select(*columns).where(store.among(outbox.c.id, ours))
-        found |= {row.id: row for row in await connection.execute(query)}
+        found |= {row.id: row for row in await connection.execute(_BY_ID, {"ids": ours})}
     return found

@@ -15,9 +15,11 @@ import structlog
 from sqlalchemy import delete, select
 
 from gateway.eventlog.base import EventLog, LogUnavailable, Record, RecordRefused
+from gateway.pace import Pace
 from gateway.seams import Seam, reached
 from gateway.store import leases
 from gateway.store.engine import Store, StoreUnavailable
+from gateway.store.sql import among, numbers
 from gateway.store.tables import publications
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,12 @@ LEASE_SECONDS = 15.0
 BATCH = 500
 IDLE_SECONDS = 1.0
 AWAY_SECONDS = 2.0
+PACE_SECONDS = 0.1
+"""Between two batches: no citizen waits for them."""
+
+_ANY = select(publications.c.id).limit(1)
+_OLDEST = select(publications).order_by(publications.c.id).limit(BATCH)
+_SAID = delete(publications).where(among(publications.c.id, numbers("ids")))
 
 
 class Relay:
@@ -50,6 +58,7 @@ class Relay:
 
     async def run(self) -> None:
         """Work until :meth:`stop`."""
+        pace = Pace(PACE_SECONDS)
         while not self._stopping:
             try:
                 said = await self._carry()
@@ -60,6 +69,8 @@ class Relay:
                 # Another process's way to the log may be open.
                 await self._release()
             await self._rest(pause)
+            if pause:
+                await pace.turn()
         await self._release()
 
     async def _release(self) -> None:
@@ -71,14 +82,13 @@ class Relay:
     async def _carry(self) -> int:
         if not await self._waiting():
             return 0
-        if not await leases.acquire(self._store, LEASE, self._owner, LEASE_SECONDS):
-            return 0
-        query = select(publications).order_by(publications.c.id).limit(BATCH)
-        async with self._store.read() as connection:
-            rows: Sequence[Any] = (await connection.execute(query)).all()
-        if not rows:
-            await self._release()
-            return 0
+        async with self._store.write() as connection:
+            if not await leases.acquired(connection, self._store, LEASE, self._owner, LEASE_SECONDS):
+                return 0
+            rows: Sequence[Any] = (await connection.execute(_OLDEST)).all()
+            if not rows:
+                await leases.give_back(connection, LEASE, self._owner)
+                return 0
         reached(Seam.BEFORE_RELAY)
         # Well within the lease: a log that takes longer raises LogUnavailable by its own bound.
         try:
@@ -87,11 +97,10 @@ class Relay:
             await self._one_by_one(rows)
         reached(Seam.AFTER_RELAY_APPEND)
         async with self._store.write() as connection:
-            ids = [row.id for row in rows]
-            await connection.execute(delete(publications).where(publications.c.id.in_(ids)))
+            await connection.execute(_SAID, {"ids": [row.id for row in rows]})
             if len(rows) < BATCH:
                 # Nobody has to wait for the lease of a process that dies while it has nothing to say.
-                await connection.execute(leases.given_back(LEASE, self._owner))
+                await leases.give_back(connection, LEASE, self._owner)
         reached(Seam.AFTER_RELAY)
         return len(rows)
 
@@ -107,7 +116,7 @@ class Relay:
 
     async def _waiting(self) -> bool:
         async with self._store.read() as connection:
-            return (await connection.execute(select(publications.c.id).limit(1))).first() is not None
+            return (await connection.execute(_ANY)).first() is not None
 
     async def _rest(self, seconds: float) -> None:
         if seconds and not self._stopping:

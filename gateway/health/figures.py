@@ -15,6 +15,7 @@ from gateway.health.latency import summed
 from gateway.store.engine import Store
 from gateway.store.operations import health, health_changes, pauses, traffic
 from gateway.store.operations import instances as processes
+from gateway.store.sql import clock
 from gateway.store.tables import dead_letters, outbox
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -189,8 +190,7 @@ async def changes(connection: AsyncConnection, limit: int) -> Sequence[Any]:
     return (await connection.execute(select(health_changes).order_by(health_changes.c.id.desc()).limit(limit))).all()
 
 
-async def instances(connection: AsyncConnection, store: Store) -> Sequence[Any]:
+async def instances(connection: AsyncConnection) -> Sequence[Any]:
     """Every process, the newest first, with ``age``, the seconds since its heartbeat, and ``clock``, the store's."""
-    clock = store.clock()
-    query = select(processes, (clock - processes.c.beat_at).label("age"), clock.label("clock"))
+    query = select(processes, (clock() - processes.c.beat_at).label("age"), clock().label("clock"))
     return (await connection.execute(query.order_by(processes.c.started_at.desc(), processes.c.name))).all()

@@ -17,7 +17,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +30,7 @@ from gateway.health.told import Told, encode
 from gateway.metrics import Metrics
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.operations import instances, interactions, traffic
+from gateway.store.sql import clock
 
 log = structlog.get_logger(__name__)
 
@@ -126,7 +126,7 @@ class Heart:
             self._written(rows)
             self._beating = True
             async with self._store.read() as connection:
-                await self._others.learn(connection, self._store, self._settings.missing_after)
+                await self._others.learn(connection, self._settings.missing_after)
                 self._pauses.learn(await figures.paused(connection))
                 stands = await figures.stands(connection)
         self.view.learn({key: row.state for key, row in stands.items()})
@@ -156,8 +156,8 @@ class Heart:
     async def _write(
         self, connection: AsyncConnection, rows: Sequence[dict[str, Any]], *, left_at: float | None
     ) -> None:
-        insert = sqlite.insert if self._store.sqlite else postgresql.insert
-        beat = {"beat_at": self._store.clock(), "left_at": left_at, "told": encode(self._tell())}
+        insert = self._store.insert
+        beat = {"beat_at": clock(), "left_at": left_at, "told": encode(self._tell())}
         told = insert(instances).values({**self._row, **beat})
         again = {name: told.excluded[name] for name in beat}
         await connection.execute(told.on_conflict_do_update(index_elements=[instances.c.name], set_=again))

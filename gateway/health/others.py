@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.engine import Store
 from gateway.store.operations import instances
+from gateway.store.sql import clock
 
 SENDING_ROLES = ("all", "deliver")
 
@@ -17,11 +17,11 @@ class Others:
     def __init__(self, deliverers: int = 1) -> None:
         self.deliverers = deliverers
 
-    async def learn(self, connection: AsyncConnection, store: Store, missing_after: float) -> None:
+    async def learn(self, connection: AsyncConnection, missing_after: float) -> None:
         """Count those whose last heartbeat is at most ``missing_after`` seconds old."""
         sending = select(func.count()).where(
             instances.c.role.in_(SENDING_ROLES),
             instances.c.left_at.is_(None),
-            instances.c.beat_at >= store.clock() - missing_after,
+            instances.c.beat_at >= clock() - missing_after,
         )
         self.deliverers = max(1, await connection.scalar(sending) or 0)

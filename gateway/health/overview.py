@@ -141,7 +141,7 @@ async def overview(
         stands = await figures.stands(connection)
         paused = await figures.paused(connection)
         changes = await figures.changes(connection, LATEST_CHANGES)
-        rows = await figures.instances(connection, store)
+        rows = await figures.instances(connection)
     instances = [_instance(row, settings.health.missing_after) for row in rows]
     told = {row.name: decode(row.told) for row, view in zip(rows, instances, strict=True) if view.state == "running"}
     nobody = reason_of_nobody(instances, settings.zone)

@@ -11,7 +11,6 @@ from collections.abc import Collection
 from typing import Literal
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store import audit
 from gateway.store.engine import Store
@@ -61,7 +60,7 @@ async def pause(store: Store, channel: str, direction: Direction, by: str, reaso
     The pause and its row in the audit stand together, or neither does. Every process heeds it from its next heartbeat
     on. Raises :class:`~gateway.store.engine.StoreUnavailable`.
     """
-    insert = sqlite.insert(pauses) if store.sqlite else postgresql.insert(pauses)
+    insert = store.insert(pauses)
     row = insert.values(channel=channel, direction=direction, by=by, reason=reason, at=time.time())
     async with store.write() as connection:
         done = bool((await connection.execute(row.on_conflict_do_nothing())).rowcount)

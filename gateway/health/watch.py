@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +27,7 @@ from gateway.metrics import Metrics
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.leases import acquire, release
 from gateway.store.operations import health, health_changes, instances, traffic
+from gateway.store.sql import among
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +120,7 @@ class Watch:
     async def look(self) -> None:
         """Look once, and write down what has changed. Raises :class:`StoreUnavailable`."""
         async with self._store.read() as connection:
-            rows = await figures.instances(connection, self._store)
+            rows = await figures.instances(connection)
             stands = await figures.stands(connection)
             paused = await figures.pause_reasons(connection)
             now = rows[0].clock if rows else time.time()
@@ -218,7 +218,7 @@ class Watch:
         reasons: Sequence[tuple[Key, Found]],
         gone: Sequence[Key],
     ) -> None:
-        insert = sqlite.insert(health) if self._store.sqlite else postgresql.insert(health)
+        insert = self._store.insert(health)
         set_ = {name: insert.excluded[name] for name in ("state", "reason", "since")}
         put = insert.on_conflict_do_update(index_elements=[health.c.channel, health.c.part], set_=set_)
         if changed:
@@ -256,5 +256,5 @@ class Watch:
         async with self._store.write() as connection:
             await connection.execute(delete(traffic).where(traffic.c.minute < int(now - self._health.keep_traffic)))
             if gone:
-                await connection.execute(delete(instances).where(self._store.among(instances.c.name, gone)))
+                await connection.execute(delete(instances).where(among(instances.c.name, gone)))
         self._pruned = now

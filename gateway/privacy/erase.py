@@ -22,6 +22,7 @@ from gateway.blobs.base import Blobs, key_for
 from gateway.privacy.blank import NOBODY, blank_event
 from gateway.privacy.counts import Counts
 from gateway.store.engine import Store
+from gateway.store.sql import among
 from gateway.store.tables import (
     attachments,
     cases,
@@ -78,7 +79,7 @@ class Eraser:
         async with self._store.write() as connection:
             await self._blank_messages(connection, rows)
             await self._blank_files(connection, ids)
-            await self._blank_replies(connection, self._store.among(outbox.c.event_id, ids))
+            await self._blank_replies(connection, among(outbox.c.event_id, ids))
             if parts := {row.gathering for row in rows if row.gathering is not None}:
                 # A message whose parts are gone is never joined.
                 await connection.execute(
@@ -89,21 +90,19 @@ class Eraser:
 
     async def cases(self, numbers: Collection[str], now: float) -> None:
         """Take these cases (their messages are erased already) from their sender, and tell downstream, once each."""
-        mine = and_(self._store.among(cases.c.number, numbers), cases.c.sender_key != NOBODY)
+        mine = and_(among(cases.c.number, numbers), cases.c.sender_key != NOBODY)
         async with self._store.write() as connection:
             found = (await connection.execute(select(cases).where(mine).order_by(cases.c.number))).all()
             if not found:
                 return
             taken = [row.number for row in found]
-            await connection.execute(
-                update(cases).where(self._store.among(cases.c.number, taken)).values(sender_key=NOBODY)
-            )
-            await self._blank_replies(connection, self._store.among(outbox.c.case_number, taken))
-            said = update(updates).where(self._store.among(updates.c.number, taken), updates.c.text != "")
+            await connection.execute(update(cases).where(among(cases.c.number, taken)).values(sender_key=NOBODY))
+            await self._blank_replies(connection, among(outbox.c.case_number, taken))
+            said = update(updates).where(among(updates.c.number, taken), updates.c.text != "")
             self.counts.updates += (await connection.execute(said.values(text=""))).rowcount
             await connection.execute(
                 update(gatherings)
-                .where(self._store.among(gatherings.c.case_number, taken))
+                .where(among(gatherings.c.case_number, taken))
                 .values(sender_key=NOBODY, ref="", joined=True)
             )
             await connection.execute(publications.insert(), [self._told(row, now) for row in found])
@@ -113,11 +112,11 @@ class Eraser:
         """Erase the senders (``None``: any) of whom nothing is left; the others lose sight of these cases."""
         of = (messages.c.sender_key, cases.c.sender_key)
         left = or_(*(exists().where(key == senders.c.key) for key in of))
-        theirs = true() if keys is None else self._store.among(senders.c.key, keys)
+        theirs = true() if keys is None else among(senders.c.key, keys)
         async with self._store.write() as connection:
             self.counts.senders += (await connection.execute(senders.delete().where(theirs, ~left))).rowcount
             for column in (senders.c.latest_case, senders.c.wrote_in_case) if numbers else ():
-                gone = self._store.among(column, numbers)
+                gone = among(column, numbers)
                 await connection.execute(update(senders).where(theirs, gone).values({column: null()}))
 
     async def blobs(self, keys: Collection[str]) -> None:
@@ -134,7 +133,7 @@ class Eraser:
 
     async def _erase_blobs(self, ids: Sequence[str], rows: Sequence[Any]) -> None:
         """Erase what these messages have in the blob store; a fetch under way settles nothing and erases its own."""
-        theirs = self._store.among(attachments.c.event_id, ids)
+        theirs = among(attachments.c.event_id, ids)
         async with self._store.write() as connection:
             waiting = update(attachments).where(theirs, attachments.c.state == "waiting")
             await connection.execute(waiting.values(state=DROPPED, owner=null(), settled_at=time.time()))
@@ -167,7 +166,7 @@ class Eraser:
     async def _blank_files(self, connection: AsyncConnection, ids: Sequence[str]) -> None:
         statement = (
             update(attachments)
-            .where(self._store.among(attachments.c.event_id, ids))
+            .where(among(attachments.c.event_id, ids))
             .values(name="", reference="", stored="", sha256="", detail="")
         )
         self.counts.files += (await connection.execute(statement)).rowcount
@@ -181,7 +180,7 @@ class Eraser:
         ).all()
         if not found:
             return
-        theirs = self._store.among(outbox.c.id, [row.id for row in found])
+        theirs = among(outbox.c.id, [row.id for row in found])
         waits = outbox.c.state == "waiting"
         await connection.execute(
             update(outbox)
@@ -197,7 +196,7 @@ class Eraser:
                 settled_at=case((waits, time.time()), else_=outbox.c.settled_at),
             )
         )
-        steps = self._store.among(deliveries.c.outbox_id, [row.id for row in found])
+        steps = among(deliveries.c.outbox_id, [row.id for row in found])
         await connection.execute(update(deliveries).where(steps).values(provider_id="", detail=""))
         self.counts.replies += len(found)
         self.counts.dropped += sum(row.state == "waiting" for row in found)

@@ -14,6 +14,7 @@ from gateway.channelset import ChannelConfig
 from gateway.privacy.blank import NOBODY
 from gateway.store.engine import Store
 from gateway.store.operations import forgotten
+from gateway.store.sql import among
 from gateway.store.tables import messages, senders
 from normalizer.event import decode
 from normalizer.identity import sender_key
@@ -83,9 +84,9 @@ async def known(store: Store, whom: list[Who]) -> list[Who]:
     keys = [who.key for who in whom]
     async with store.read() as connection:
         asked: list[Any] = [
-            select(senders.c.key).where(store.among(senders.c.key, keys)),
-            select(messages.c.sender_key).where(store.among(messages.c.sender_key, keys)).distinct(),
-            select(forgotten.c.sender_key).where(store.among(forgotten.c.sender_key, keys)),
+            select(senders.c.key).where(among(senders.c.key, keys)),
+            select(messages.c.sender_key).where(among(messages.c.sender_key, keys)).distinct(),
+            select(forgotten.c.sender_key).where(among(forgotten.c.sender_key, keys)),
         ]
         there = {key for query in asked for key in (await connection.execute(query)).scalars()}
     return [who for who in whom if who.key in there]

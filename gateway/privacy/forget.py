@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import msgspec
 from sqlalchemy import exists, func, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from config.settings import Settings
 from gateway.blobs.base import Blobs
@@ -22,6 +21,7 @@ from gateway.privacy.wipe import wipe
 from gateway.store.audit import record
 from gateway.store.engine import Store
 from gateway.store.operations import blocks, forgotten
+from gateway.store.sql import among
 from gateway.store.tables import attachments, cases, deliveries, messages, outbox
 from normalizer.event import decode
 
@@ -100,7 +100,7 @@ class Forgetting:
         # The cases lose their sender last: what is on the log about them is found by their numbers.
         numbers = await self._numbers(who, until)
         bounces = await self._bounces(who)
-        await eraser.messages(self._store.among(messages.c.event_id, bounces))
+        await eraser.messages(among(messages.c.event_id, bounces))
         await self._erase_messages(eraser, who, until, told)
         counts.letters = await blank_letters(self._store, numbers=numbers, spelled=spelled)
         counts.publications, waiting = await blank_publications(self._store, topics, numbers, spelled=spelled)
@@ -124,7 +124,7 @@ class Forgetting:
 
     async def _remember(self, who: Who, by: str, until: float) -> None:
         """Write down that this sender is forgotten, before anything is: from here on the dispatcher knows it."""
-        insert = sqlite.insert(forgotten) if self._store.sqlite else postgresql.insert(forgotten)
+        insert = self._store.insert(forgotten)
         row = insert.values(sender_key=who.key, type=who.type, until=until, by=by[:64])
         newest = {"until": row.excluded.until, "by": row.excluded.by}
         async with self._store.write() as connection:

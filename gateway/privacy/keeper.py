@@ -31,6 +31,7 @@ from gateway.store import leases
 from gateway.store.audit import record
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.operations import forgotten
+from gateway.store.sql import among
 from gateway.store.tables import cases, gatherings, messages
 
 log = structlog.get_logger(__name__)
@@ -139,7 +140,7 @@ class Keeper:
         if looking.later:
             # New messages of a citizen who came back stay; copies of messages that were erased do not.
             copies = select(messages.c.event_id).where(
-                self._store.among(messages.c.event_id, looking.later), messages.c.sender_key == NOBODY
+                among(messages.c.event_id, looking.later), messages.c.sender_key == NOBODY
             )
             async with self._store.read() as connection:
                 events = set((await connection.execute(copies)).scalars())
@@ -165,8 +166,8 @@ class Keeper:
             if not rows:
                 break
             numbers = [row.number for row in rows]
-            joined = select(gatherings.c.id).where(self._store.among(gatherings.c.case_number, numbers))
-            await self._messages(eraser, self._store.among(messages.c.case_number, numbers))
+            joined = select(gatherings.c.id).where(among(gatherings.c.case_number, numbers))
+            await self._messages(eraser, among(messages.c.case_number, numbers))
             await self._messages(eraser, messages.c.gathering.in_(joined))
             if self._stopping.is_set():
                 break

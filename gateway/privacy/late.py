@@ -13,23 +13,25 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.privacy.blank import NOBODY, blank_event
-from gateway.store.engine import Store
 from gateway.store.operations import forgotten
+from gateway.store.sql import among, texts
 from gateway.store.tables import messages, outbox
 from normalizer.event import ComplaintEvent, encode
 
+_FORGOTTEN = select(forgotten.c.sender_key, forgotten.c.until).where(among(forgotten.c.sender_key, texts("keys")))
+_ERASED = select(outbox.c.id).where(among(outbox.c.id, texts("ids")), outbox.c.sender_key == NOBODY)
 
-async def forgotten_senders(
-    connection: AsyncConnection, store: Store, events: Sequence[ComplaintEvent]
-) -> Mapping[str, float]:
+
+async def forgotten_senders(connection: AsyncConnection, events: Sequence[ComplaintEvent]) -> Mapping[str, float]:
     """Until when (Unix seconds) the senders of these events were forgotten, by key; only those who were."""
-    keys = {event.sender.key for event in events}
-    query = select(forgotten.c.sender_key, forgotten.c.until).where(store.among(forgotten.c.sender_key, keys))
-    return {row.sender_key: row.until for row in await connection.execute(query)} if keys else {}
+    if not events:
+        return {}
+    rows = await connection.execute(_FORGOTTEN, {"keys": {event.sender.key for event in events}})
+    return {row.sender_key: row.until for row in rows}
 
 
 async def late_ones(
-    connection: AsyncConnection, store: Store, fresh: Sequence[ComplaintEvent], senders: Mapping[str, float]
+    connection: AsyncConnection, fresh: Sequence[ComplaintEvent], senders: Mapping[str, float]
 ) -> dict[str, ComplaintEvent]:
     """Of the events that the store has not seen, by id and blanked: those received before their sender was forgotten.
 
@@ -40,8 +42,7 @@ async def late_ones(
     replies = {e.receipt.delivery for e in fresh if e.receipt and e.receipt.delivery}
     erased: set[str] = set()
     if replies:
-        gone = select(outbox.c.id).where(store.among(outbox.c.id, replies), outbox.c.sender_key == NOBODY)
-        erased = set((await connection.execute(gone)).scalars())
+        erased = set((await connection.execute(_ERASED, {"ids": replies})).scalars())
     late += [event for event in fresh if event.receipt and event.receipt.delivery in erased]
     return {event.id: _blanked(event) for event in late}
 

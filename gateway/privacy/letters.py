@@ -17,6 +17,7 @@ from gateway.privacy.blank import NOBODY, blank_case_event, blank_letter, payloa
 from gateway.privacy.spelled import Spelled
 from gateway.store.engine import Store
 from gateway.store.operations import forgotten
+from gateway.store.sql import among, clock
 from gateway.store.tables import cases, dead_letters, leases, outbox, publications
 from normalizer.event import ComplaintEvent, decode
 from normalizer.messages import CaseEvent, DeadLetter, decode_case_update, encode
@@ -43,9 +44,9 @@ async def blank_letters(
     async for rows in _pages(store):
         ids = [row.id for row in rows if spelled and spelled.within(payload(row.raw, row.raw_type))]
         async with store.write() as connection:
-            ids += await _theirs(connection, store, rows, numbers)
+            ids += await _theirs(connection, rows, numbers)
             if ids:
-                count += await _blank(connection, store.among(dead_letters.c.id, ids))
+                count += await _blank(connection, among(dead_letters.c.id, ids))
     return count
 
 
@@ -82,7 +83,7 @@ async def relayed(store: Store, ids: Collection[int]) -> None:
 
     Not for long: one that is cut off from its log reads them again, and finds them blank.
     """
-    held = select(leases.c.name).where(leases.c.name == relay.LEASE, leases.c.until > store.clock())
+    held = select(leases.c.name).where(leases.c.name == relay.LEASE, leases.c.until > clock())
     left = select(func.count()).where(publications.c.id.in_(ids))
     deadline = time.monotonic() + RELAY_SECONDS
     while ids and time.monotonic() < deadline:
@@ -118,18 +119,18 @@ async def _pages(store: Store) -> AsyncIterator[list[Any]]:
         after = rows[-1].id
 
 
-async def _theirs(connection: AsyncConnection, store: Store, rows: list[Any], theirs: Collection[str]) -> list[str]:
+async def _theirs(connection: AsyncConnection, rows: list[Any], theirs: Collection[str]) -> list[str]:
     """Of these letters, those of replies, cases and events that were erased."""
     replies = {row.reference: row.id for row in rows if row.stage == "deliver"}
-    gone = select(outbox.c.id).where(store.among(outbox.c.id, replies), outbox.c.sender_key == NOBODY)
+    gone = select(outbox.c.id).where(among(outbox.c.id, replies), outbox.c.sender_key == NOBODY)
     found = [replies[one] for one in (await connection.execute(gone)).scalars()]
     numbers = {row.id: number for row in rows if row.stage == "case_update" and (number := _number(row.raw))}
-    gone = select(cases.c.number).where(store.among(cases.c.number, numbers.values()), cases.c.sender_key == NOBODY)
+    gone = select(cases.c.number).where(among(cases.c.number, numbers.values()), cases.c.sender_key == NOBODY)
     taken = {*theirs, *(await connection.execute(gone)).scalars()}
     found += [id_ for id_, number in numbers.items() if number in taken]
     events = {row.id: event for row in rows if (event := _event(row))}
     keys = {event.sender.key for event in events.values()}
-    query = select(forgotten).where(store.among(forgotten.c.sender_key, keys))
+    query = select(forgotten).where(among(forgotten.c.sender_key, keys))
     until = {row.sender_key: row.until for row in await connection.execute(query)}
     found += [id_ for id_, event in events.items() if event.received_at.timestamp() <= until.get(event.sender.key, 0.0)]
     return found

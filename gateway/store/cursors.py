@@ -8,12 +8,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from channels.errors import RetryLater
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.leases import acquire, release
+from gateway.store.sql import clock
 from gateway.store.tables import cursors, leases
 
 KEPT = "kept:"
@@ -37,8 +37,7 @@ async def save_cursor(store: Store, channel: str, source: str, value: str, *, le
     Raises :class:`LeaseLost` where it is not: a process that was paused must not take a cursor back. Raises
     :class:`StoreUnavailable`.
     """
-    clock = store.clock()
-    ours = select(leases.c.name).where(leases.c.name == lease, leases.c.owner == owner, leases.c.until > clock)
+    ours = select(leases.c.name).where(leases.c.name == lease, leases.c.owner == owner, leases.c.until > clock())
     async with store.write() as connection:
         if (await connection.execute(ours)).first() is None:
             raise LeaseLost(lease)
@@ -104,8 +103,8 @@ async def _get(store: Store, channel: str, name: str) -> str:
 
 
 async def _put(store: Store, connection: AsyncConnection, channel: str, name: str, value: str) -> None:
-    insert = sqlite.insert(cursors) if store.sqlite else postgresql.insert(cursors)
-    row = insert.values(channel=channel, name=name, value=value, at=store.clock())
+    insert = store.insert(cursors)
+    row = insert.values(channel=channel, name=name, value=value, at=clock())
     await connection.execute(
         row.on_conflict_do_update(
             index_elements=[cursors.c.channel, cursors.c.name],

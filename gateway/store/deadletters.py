@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.engine import Store
+from gateway.store.sql import among
 from gateway.store.tables import dead_letters
 from normalizer.messages import DeadLetter
 
@@ -19,11 +19,11 @@ async def bury(connection: AsyncConnection, store: Store, letters: Sequence[Dead
     if not letters:
         return []
     ids = [letter.id for letter in letters]
-    known = select(dead_letters.c.id).where(store.among(dead_letters.c.id, ids))
+    known = select(dead_letters.c.id).where(among(dead_letters.c.id, ids))
     seen = set((await connection.execute(known)).scalars())
     new = list({letter.id: letter for letter in letters if letter.id not in seen}.values())
     if new:
-        insert = sqlite.insert(dead_letters) if store.sqlite else postgresql.insert(dead_letters)
+        insert = store.insert(dead_letters)
         await connection.execute(insert.on_conflict_do_nothing(), [_row(letter) for letter in new])
     return new
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, ColumnElement, Double, Text, event, func, literal, literal_column, select
+from sqlalchemy import Table, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from gateway.store import sqlite
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql as postgresql_dialect
+    from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 BUSY_TIMEOUT = 30.0
 
@@ -60,18 +65,13 @@ class Store:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             _prepare_sqlite(self.engine)
 
-    def clock(self) -> ColumnElement[float]:
-        """The database's own time, so that leases of several machines run by one clock."""
+    def insert(self, table: Table) -> sqlite_dialect.Insert | postgresql_dialect.Insert:
+        """An insert that may meet a row that is there already: both databases have words for it, and the same."""
         if self.sqlite:
-            return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Double)
-        return func.extract("epoch", func.clock_timestamp()).cast(Double)
-
-    def among(self, column: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
-        """``column IN values`` as one constant statement, whatever the number of values: prepared once."""
-        if self.sqlite:
-            each = func.json_each(json.dumps(list(values))).table_valued("value")
-            return column.in_(select(each.c.value))
-        return column == func.any(literal(list(values), ARRAY(Text)))
+            from sqlalchemy.dialects import sqlite as dialect
+        else:
+            from sqlalchemy.dialects import postgresql as dialect  # type: ignore[no-redef]
+        return dialect.insert(table)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -113,6 +113,10 @@ def _translated() -> Iterator[None]:
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
     """WAL with a sync at every commit, and transactions that SQLAlchemy begins itself instead of the driver."""
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def creator(_dialect: object, _record: object, _positional: object, options: dict[str, Any]) -> None:
+        options["async_creator_fn"] = sqlite.connect
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _record: object) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Delete, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, or_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.engine import Store
+from gateway.store.sql import clock
 from gateway.store.tables import leases
+
+_RENEW = (
+    update(leases)
+    .where(
+        leases.c.name == bindparam("at_name"), or_(leases.c.owner == bindparam("to_owner"), leases.c.until <= clock())
+    )
+    .values(owner=bindparam("to_owner"), until=clock() + bindparam("seconds"))
+)
+_GIVE_BACK = leases.delete().where(leases.c.name == bindparam("at_name"), leases.c.owner == bindparam("at_owner"))
 
 
 async def acquire(store: Store, name: str, owner: str, seconds: float) -> bool:
@@ -14,26 +24,24 @@ async def acquire(store: Store, name: str, owner: str, seconds: float) -> bool:
 
     Raises :class:`~gateway.store.engine.StoreUnavailable`.
     """
-    clock = store.clock()
-    insert = sqlite.insert(leases) if store.sqlite else postgresql.insert(leases)
-    first = insert.values(name=name, owner=owner, until=clock + seconds).on_conflict_do_nothing()
-    renew = (
-        update(leases)
-        .where(leases.c.name == name, or_(leases.c.owner == owner, leases.c.until <= clock))
-        .values(owner=owner, until=clock + seconds)
-    )
     async with store.write() as connection:
-        if (await connection.execute(renew)).rowcount:
-            return True
-        return bool((await connection.execute(first)).rowcount)
+        return await acquired(connection, store, name, owner, seconds)
+
+
+async def acquired(connection: AsyncConnection, store: Store, name: str, owner: str, seconds: float) -> bool:
+    """The same as part of a transaction that does something else too."""
+    if (await connection.execute(_RENEW, {"at_name": name, "to_owner": owner, "seconds": seconds})).rowcount:
+        return True
+    first = store.insert(leases).values(name=name, owner=owner, until=clock() + seconds).on_conflict_do_nothing()
+    return bool((await connection.execute(first)).rowcount)
 
 
 async def release(store: Store, name: str, owner: str) -> None:
     """Give the lease back, if it is ours."""
     async with store.write() as connection:
-        await connection.execute(given_back(name, owner))
+        await give_back(connection, name, owner)
 
 
-def given_back(name: str, owner: str) -> Delete:
-    """The statement that gives the lease back, for a transaction that does something else too."""
-    return leases.delete().where(leases.c.name == name, leases.c.owner == owner)
+async def give_back(connection: AsyncConnection, name: str, owner: str) -> None:
+    """The same as part of a transaction that does something else too."""
+    await connection.execute(_GIVE_BACK, {"at_name": name, "at_owner": owner})

@@ -25,6 +25,7 @@ from gateway.alerts.sinks import Message, Sink
 from gateway.metrics import Metrics
 from gateway.store.engine import Store
 from gateway.store.operations import health, health_changes
+from gateway.store.sql import among, clock
 from gateway.store.tables import leases
 from tests import inside
 from tests.alerts.servers import PATIENCE, Ear, Heard
@@ -88,7 +89,7 @@ async def turn(store: Store, *states: str, at: float | None = None, silently: bo
     channels = {row["channel"] for row in rows}
     stands = {row["channel"]: row | {"since": now} for row in rows}
     async with store.write() as connection:
-        await connection.execute(delete(health).where(store.among(health.c.channel, channels)))
+        await connection.execute(delete(health).where(among(health.c.channel, channels)))
         await connection.execute(insert(health), list(stands.values()))
         if not silently:
             await connection.execute(insert(health_changes), [row | {"at": now, "was": "healthy"} for row in rows])
@@ -257,7 +258,7 @@ async def test_another_process_goes_on_where_one_died(store: Store) -> None:
     board = Board()
     await turn(store, "sms:down")
     async with store.write() as connection:
-        await connection.execute(insert(leases).values(name=LEASE, owner="the dead", until=store.clock() + 3600.0))
+        await connection.execute(insert(leases).values(name=LEASE, owner="the dead", until=clock() + 3600.0))
     async with alerting(store, [board]):
         # It looks, and finds the lease another's.
         await asyncio.sleep(0.1)

@@ -18,6 +18,7 @@ from gateway.health.watch import LEASE as WATCH
 from gateway.metrics import Metrics
 from gateway.store.engine import Store
 from gateway.store.operations import instances
+from gateway.store.sql import clock
 from gateway.store.tables import leases
 from tests import inside
 from tests.alerts.servers import PATIENCE, Ear
@@ -31,13 +32,13 @@ async def beat(store: Store, *roles: str, age: float = 0.0, left: bool = False) 
             row: dict[str, Any] = {"name": f"{role}-{age}", "role": role, "host": "h", "pid": 1, "version": "1"}
             row |= {"started_at": 0.0, "told": "{}", "left_at": 1.0 if left else None}
             await connection.execute(delete(instances).where(instances.c.name == row["name"]))
-            await connection.execute(insert(instances).values(beat_at=store.clock() - age, **row))
+            await connection.execute(insert(instances).values(beat_at=clock() - age, **row))
 
 
 async def watch(store: Store, seconds: float = 3600.0) -> None:
     async with store.write() as connection:
         await connection.execute(delete(leases).where(leases.c.name == WATCH))
-        await connection.execute(insert(leases).values(name=WATCH, owner="w", until=store.clock() + seconds))
+        await connection.execute(insert(leases).values(name=WATCH, owner="w", until=clock() + seconds))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ async def test_calls_go_out_while_the_gateway_is_whole_and_stop_when_it_is_not(s
         await hook.until(lambda heard: len(heard) >= 3)
         assert whole_at(metrics) > 0
         async with store.write() as connection:
-            await connection.execute(update(instances).values(beat_at=store.clock() - FRESH - 5))
+            await connection.execute(update(instances).values(beat_at=clock() - FRESH - 5))
         await stops(hook)
         await beat(store, "all")
         count = len(hook.heard)

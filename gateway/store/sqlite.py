@@ -1,0 +1,88 @@
+"""SQLite's connections: a thread for each, and one turn of it for a statement with all that belongs to it.
+
+aiosqlite goes to the thread and back four times for a query: for the cursor, the statement, the rows, the end of the
+cursor. Each way costs more than most statements do, and takes the interpreter from whoever has it. So the four are one
+here. The inner names of aiosqlite that this uses are held by ``tests/store/test_sqlite.py``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import aiosqlite
+
+Rows = list[tuple[Any, ...]]
+
+
+class Connection(aiosqlite.Connection):
+    """A connection as SQLAlchemy's adapter uses it; anything else is aiosqlite's own."""
+
+    def cursor(self) -> Cursor:  # type: ignore[override]
+        """A cursor, of which the thread hears with its first statement."""
+        return Cursor(self)
+
+    _at_rest = False
+    """Whether all that was asked for is done; a wait that is cancelled leaves its statement in the thread's queue."""
+
+    async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        self._at_rest = False
+        result = await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        self._at_rest = True
+        return result
+
+    async def rollback(self) -> None:
+        """Roll back; where no transaction can be open, as at most returns to the pool, nobody is asked."""
+        if not self._at_rest or self.in_transaction:
+            await super().rollback()
+
+
+class Cursor:
+    """The outcome of one statement (PEP 249): its rows were fetched with it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows: Rows = []
+        self.description: Sequence[Any] | None = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+        self.arraysize = 1
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, sql: str, parameters: Any = ()) -> None:
+        """Execute one statement. Raises :class:`sqlite3.Error`."""
+        await self._connection._execute(self._run, sqlite3.Cursor.execute, sql, parameters)
+
+    async def executemany(self, sql: str, parameters: Iterable[Any]) -> None:
+        """Execute one statement for each of the parameters. Raises :class:`sqlite3.Error`."""
+        await self._connection._execute(self._run, sqlite3.Cursor.executemany, sql, parameters)
+
+    async def fetchall(self) -> Rows:
+        """The rows, once."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _run(self, execute: Any, sql: str, parameters: Any) -> None:
+        """Within the connection's thread: the statement, its rows, its end."""
+        cursor = self._connection._conn.cursor()
+        try:
+            execute(cursor, sql, parameters)
+            self.description = cursor.description
+            self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
+            self._rows = cursor.fetchall() if cursor.description else []
+        finally:
+            cursor.close()
+
+
+def connect(database: str, **options: Any) -> Connection:
+    """A connection to be awaited; ``options`` are those of :func:`sqlite3.connect`."""
+    connection = Connection(lambda: sqlite3.connect(database, **options), iter_chunk_size=64)
+    # One that nobody closed must not keep the process alive.
+    connection._thread.daemon = True
+    return connection

@@ -17,12 +17,14 @@ from gateway.health.journal import Journal
 from gateway.health.others import Others
 from gateway.health.pauses import Pauses
 from gateway.metrics import Metrics
+from gateway.store.bell import Bell
 from gateway.store.engine import Store, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
 COUNT_SECONDS = 5.0
 LOOK_SECONDS = 0.5
+"""How soon a reply is found that nobody has rung for: on SQLite, after a retry's wait, when a bell has failed."""
 UNWOKEN_SECONDS = 5.0
 """A sender's rest: it is woken when one look at the outbox, for all senders, finds that a reply of its own is due."""
 
@@ -62,6 +64,7 @@ class Deliverer:
             for name, channel in channels.items()
         }
         self._due = due_channels(store, list(channels))
+        self._bell = Bell(store, self._rung)
 
     def wake(self) -> None:
         """New replies are in the outbox."""
@@ -82,9 +85,21 @@ class Deliverer:
             for name, sender in self.senders.items():
                 group.create_task(sender.run(), name=f"send {name}")
 
+    def _rung(self, channel: str) -> None:
+        """Replies of this channel, which may be one that this process does not send for, were written somewhere."""
+        if sender := self.senders.get(channel):
+            sender.wake()
+
     async def _look(self) -> None:
+        try:
+            await self._keep_looking()
+        finally:
+            await self._bell.take_down()
+
+    async def _keep_looking(self) -> None:
         while not self._stopping.is_set():
             try:
+                await self._bell.hang()
                 async with self._store.read() as connection:
                     due = (await connection.execute(self._due)).scalars().all()
             except (StoreUnavailable, DBAPIError) as error:

@@ -18,6 +18,7 @@ from gateway.dispatcher.lookup import Known, Sighting, words_key
 from gateway.dispatcher.outgoing import outbox_row, reachable_apart
 from gateway.dispatcher.rules import Decision, Row, Template
 from gateway.replies import Replies
+from gateway.store.bell import ring
 from gateway.store.bulk import execute_each
 from gateway.store.tables import attachments, cases, messages, outbox, publications, senders
 from normalizer.cloudevents import headers as headers_of
@@ -195,6 +196,7 @@ class WorkingSet:
             (publications, self._publications),
         ):
             await execute_each(connection, _INSERT[table], rows)
+        await ring(connection, {row["channel"] for row in self._outbox})
         self.outcome.replies = len(self._outbox)
         self.outcome.publications = len(self._publications)
 

@@ -18,7 +18,9 @@ from gateway.dispatcher.outgoing import outbox_row, reachable_apart
 from gateway.dispatcher.rules import Template
 from gateway.privacy.blank import NOBODY
 from gateway.replies import Replies
+from gateway.store.bell import ring
 from gateway.store.engine import Store
+from gateway.store.sql import among
 from gateway.store.tables import cases, messages, outbox, publications, senders, updates
 from gateway.updates.rules import Heard, Outcome, Standing, heard, moved
 from normalizer.cloudevents import headers
@@ -115,16 +117,16 @@ class _Work:
         # In the order in which the dispatcher updates them, so that neither waits for the other in a circle.
         locked = (
             select(cases)
-            .where(self._store.among(cases.c.number, {one.number for one in given}))
+            .where(among(cases.c.number, {one.number for one in given}))
             .order_by(cases.c.number)
             .with_for_update()
         )
         self._cases = {row.number: row for row in await self._connection.execute(locked)}
         self._standing = {number: Standing(row.state, row.state_at) for number, row in self._cases.items()}
-        known = select(updates).where(self._store.among(updates.c.id, {one.id for one in given}))
+        known = select(updates).where(among(updates.c.id, {one.id for one in given}))
         self._recorded = {row.id: _recorded(row) for row in await self._connection.execute(known)}
         keys = {row.sender_key for row in self._cases.values()}
-        about = select(senders).where(self._store.among(senders.c.key, keys))
+        about = select(senders).where(among(senders.c.key, keys))
         self._senders = {row.key: row for row in await self._connection.execute(about)}
 
     async def take(self, given: CaseUpdate) -> Recorded | Refusal:
@@ -174,6 +176,7 @@ class _Work:
         for table, rows in ((updates, self._updates), (outbox, self._outbox), (publications, self._publications)):
             if rows:
                 await self._connection.execute(table.insert(), rows)
+        await ring(self._connection, {row["channel"] for row in self._outbox})
         self.written.replies = len(self._outbox)
         self.written.publications = len(self._publications)
 

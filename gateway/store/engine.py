@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gateway.store import sqlite
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 BUSY_TIMEOUT = 30.0
+RESTED = 1.0
+"""Seconds after which a connection in the pool has to prove that it still stands, before it is used again."""
 
 
 class StoreUnavailable(Exception):
@@ -55,7 +58,6 @@ class Store:
             options |= {
                 "pool_size": pool_size,
                 "max_overflow": pool_size,
-                "pool_pre_ping": True,
                 "pool_recycle": 1800,
                 "connect_args": {"timeout": 5, "command_timeout": 60},
             }
@@ -64,6 +66,8 @@ class Store:
             if self.url.database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             _prepare_sqlite(self.engine)
+        else:
+            _prove_rested(self.engine)
 
     def insert(self, table: Table) -> sqlite_dialect.Insert | postgresql_dialect.Insert:
         """An insert that may meet a row that is there already: both databases have words for it, and the same."""
@@ -109,6 +113,24 @@ def _translated() -> Iterator[None]:
         raise StoreUnavailable(type(error.orig).__name__) from error
     except (OSError, TimeoutError) as error:
         raise StoreUnavailable(type(error).__name__) from error
+
+
+def _prove_rested(engine: AsyncEngine) -> None:
+    """Ping a connection of PostgreSQL before its use only where it has rested: a ping takes three round trips."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def rest(_connection: object, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def wake(connection: Any, record: Any, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("rests_since", time.monotonic()) < RESTED:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            # The pool lets it go and makes another.
+            raise DisconnectionError from error
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:

@@ -338,8 +338,9 @@ class Gateway:
         """Open the port, with the webhooks where this role takes messages in."""
         app = web.Application()
         add_pulse(app, self.pulse())
+        doors = self._doors() if self.takes_in else []
         if self.takes_in:
-            add_doors(app, self._doors())
+            add_doors(app, doors)
         if self.takes_in and desk is not None:
             Api(self.settings, self.store, desk, self._strangers).add_to(app)
             self._add_console(app, desk)
@@ -356,6 +357,7 @@ class Gateway:
             max_line_size=MAX_LINE,
             max_connections=server.max_connections,
             request_timeout=server.request_timeout,
+            lanes={path: taker for door in doors for path, taker in door.lanes().items()},
         )
         await runner.setup()
         port = server.port if self._port is None else self._port

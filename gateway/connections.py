@@ -14,15 +14,13 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gateway.answers import problem
+from gateway.answers import NAME, problem
+from gateway.lane import Lanes, begin
 
 log = structlog.get_logger(__name__)
 
 TELL_EVERY = 10.0
 """Seconds between two lines about too many connections, or about slow ones."""
-
-NAME = "lapor"
-"""What answers call themselves by in the header Server (RFC 9110 section 10.2.4): no program, no version."""
 
 _OWN = {
     400: ("malformed", "the request cannot be read"),
@@ -72,11 +70,50 @@ class _Protocol(web.RequestHandler):  # type: ignore[type-arg,unused-ignore]
         return answer
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of a request: note whether more of it is to come."""
-        super().data_received(data)
+        """Bytes of a request: hand it to its lane if it has one, and note whether more of it is to come."""
         manager = self._manager
+        waiter = self._waiter
+        if not isinstance(manager, _Server) or waiter is None or waiter.done():
+            super().data_received(data)
+            taken = False
+        else:
+            # The framework's task sleeps on until it is known whether it has to handle what came.
+            self._waiter = None
+            try:
+                super().data_received(data)
+            finally:
+                self._waiter = waiter
+            taken = self._request_in_progress or self._next(manager.lanes)
         if isinstance(manager, _Server):
-            manager.heard(self, arriving=self.arriving())
+            manager.heard(self, arriving=False if taken else self.arriving())
+
+    def _next(self, lanes: Lanes) -> bool:
+        """Have the first request that waits handled, if any; returns whether a lane has taken it."""
+        if not self._messages or self._waiter is None or self._waiter.done():
+            return False
+        # As for any request in progress, shutdown waits for its answer; and reading its body may bring the next.
+        message, payload = self._messages.popleft()
+        self._request_in_progress = True
+        if not self._buffer_paused and begin(lanes, message, payload, self.peername, self._answered):
+            if self._parser is not None:
+                self._parser.message_consumed()
+            return True
+        self._request_in_progress = False
+        self._messages.appendleft((message, payload))
+        self._waiter.set_result(None)
+        return False
+
+    def _answered(self, answer: bytes) -> None:
+        """Write the answer to the request that a lane took, and go on to the next."""
+        self._request_in_progress = False
+        if self._handler_waiter is not None:
+            self._handler_waiter.set_result(None)
+        if self.transport is None:
+            return
+        self.transport.write(answer)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if isinstance(self._manager, _Server):
+            self._next(self._manager.lanes)
 
     def arriving(self) -> bool | None:
         """Whether a request has come in part, its headers or its body; ``None`` between two states of the framework."""
@@ -94,6 +131,7 @@ class _Server(web.Server):  # type: ignore[type-arg,unused-ignore]
     looked at, and new connections: one that is kept between two requests may be silent.
     """
 
+    lanes: Lanes
     most: int
     patience: float
     pause: float
@@ -162,20 +200,31 @@ class Runner(web.AppRunner):
     """Runs an application whose every refusal is in the one form, also that of a request which is none.
 
     At most ``max_connections`` are held; a further one is dropped, which its caller takes for a server that is away.
-    So is one whose request has not come whole after ``request_timeout`` seconds.
+    So is one whose request has not come whole after ``request_timeout`` seconds. ``lanes`` are the paths whose calls
+    need not take the application's way.
     """
 
-    def __init__(self, app: web.Application, *, max_connections: int, request_timeout: float, **options: Any) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        max_connections: int,
+        request_timeout: float,
+        lanes: Lanes | None = None,
+        **options: Any,
+    ) -> None:
         app.on_response_prepare.append(_unnamed)
         super().__init__(app, **options)
         self._most = max_connections
         self._patience = request_timeout
+        self._lanes = lanes or {}
 
     async def _make_server(self) -> web.Server:  # type: ignore[type-arg,unused-ignore]
         made = await super()._make_server()
         made.__class__ = _Server
         pause = min(1.0, self._patience / 4)
-        vars(made).update(most=self._most, patience=self._patience, pause=pause, told_at={}, since={}, looking=None)
+        bounds: dict[str, Any] = {"most": self._most, "patience": self._patience, "pause": pause}
+        vars(made).update(bounds, lanes=self._lanes, told_at={}, since={}, looking=None)
         return made
 
 

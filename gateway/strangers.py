@@ -18,6 +18,7 @@ from aiohttp import web
 
 from channels.peers import Networks, parsed, shown, source
 from gateway.answers import problem
+from gateway.lane import Call
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ class Strangers:
         self._refused: dict[str, tuple[float, float]] = {}
         self._proven: dict[str, None] = {}
 
-    def source(self, request: web.Request) -> str:
+    def source(self, request: web.Request | Call) -> str:
         """The address that a call counts for; with IPv6 its /64, as one household has them all."""
         if not self._proxies:
             return _plain_source(request.remote or "")

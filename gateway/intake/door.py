@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import aiohttp
 import structlog
@@ -22,13 +23,14 @@ from channels.forms import parse_fields
 from channels.peers import client, shown, within
 from channels.redaction import scrub
 from config.settings import Settings
-from gateway.answers import Rendered, plain, problem
+from gateway.answers import NAME, Rendered, plain, problem, whole
 from gateway.eventlog.base import LogUnavailable
 from gateway.evidence import letter_of_request, secrets_of
 from gateway.health.journal import Journal, outline
 from gateway.health.pauses import RETRY_AFTER as PAUSED_SECONDS
 from gateway.health.pauses import Pauses
 from gateway.intake.recorder import Recorder
+from gateway.lane import Answered, Call, Lanes, Taker
 from gateway.metrics import Metrics
 from gateway.seams import Seam, reached
 from gateway.strangers import Strangers
@@ -37,6 +39,17 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER = "5"
 _STATUS = {Unverified: 401, Malformed: 400, TooLarge: 413}
+
+
+class _Short(NamedTuple):
+    """A call on the short way; ``began`` is monotonic seconds."""
+
+    call: Call
+    request: Request
+    source: str
+    receipts: bool
+    answered: Answered
+    began: float
 
 
 class Door:
@@ -69,16 +82,17 @@ class Door:
         self._secrets = secrets_of(channel.settings)
         self._answer = channel.answer()
         self._yes = Rendered(self._answer)
+        self._refusing: set[asyncio.Task[None]] = set()
 
-    async def messages(self, http: web.Request) -> web.StreamResponse:
+    async def messages(self, http: web.Request) -> web.Response:
         """Take inbound messages."""
         return await self._take(http, receipts=False)
 
-    async def receipts(self, http: web.Request) -> web.StreamResponse:
+    async def receipts(self, http: web.Request) -> web.Response:
         """Take delivery receipts."""
         return await self._take(http, receipts=True)
 
-    async def _take(self, http: web.Request, *, receipts: bool) -> web.StreamResponse:
+    async def _take(self, http: web.Request, *, receipts: bool) -> web.Response:
         began = time.monotonic()
         source = self._strangers.source(http)
         if (slowed := self._strangers.slowed(source)) is not None:
@@ -98,33 +112,106 @@ class Door:
             return self._noted(self._paused(), http, request, began)
         try:
             messages = await self._recorder.call(partial(self._read, request, receipts))
-        except Malformed as error:
-            if request.verified:
-                self._strangers.proved(source)
-                return self._noted(await self._malformed(request, error, receipts=receipts), http, request, began)
-            self._strangers.refused(source)
-            return self._noted(self._refused(error), http, request, began)
-        except ChannelError as error:
-            if not request.verified:
-                self._strangers.refused(source)
-            return self._noted(self._refused(error), http, request, began)
-        except LogUnavailable as error:
-            return self._noted(self._unavailable(error), http, request, began)
+        except (ChannelError, LogUnavailable) as error:
+            return self._noted(await self._failed(error, request, source, receipts=receipts), http, request, began)
+        self._taken(messages, source, receipts=receipts)
+        # The framework writes the answer before the loop comes to this.
+        asyncio.get_running_loop().call_soon(reached, Seam.ANSWERED)
+        return self._noted(plain(self._answer), http, request, began)
+
+    def lanes(self) -> Lanes:
+        """The short ways in, by their paths."""
+        lanes: dict[str, Taker] = {f"/webhooks/{self.name}": partial(self._take_short, False)}
+        if self.takes_receipts:
+            lanes[f"/webhooks/{self.name}/status"] = partial(self._take_short, True)
+        return lanes
+
+    def _take_short(self, receipts: bool, call: Call, answered: Answered) -> bool:
+        """Take a call on the short way, where nothing is to be said of it but yes or no."""
+        source = self._strangers.source(call)
+        if (
+            self._allowed
+            or self._strangers.slowed(source) is not None
+            or (not receipts and self._pauses.paused(self.name, "in"))
+            or (call.method == "GET" and self._is_challenge(call))
+        ):
+            return False
+        request = _request(call, call.body())
+        short = _Short(call, request, source, receipts, answered, time.monotonic())
+        done = self._recorder.submit(partial(self._read_bounded, request, receipts))
+        done.add_done_callback(partial(self._answer_short, short))
+        return True
+
+    def _is_challenge(self, call: Call) -> bool:
+        """Whether a GET is one by which a provider makes sure of us, or one that cannot be read."""
+        try:
+            return self._channel.challenge(_request(call, b"")) is not None
+        except ChannelError:
+            return True
+
+    def _read_bounded(self, request: Request, receipts: bool) -> Sequence[InboundMessage]:
+        if len(request.body) > self._max_body:
+            raise TooLarge(f"the body is over {self._max_body} bytes")
+        return self._read(request, receipts)
+
+    def _answer_short(self, short: _Short, done: asyncio.Future[Sequence[InboundMessage]]) -> None:
+        """Say yes to a call, or have it refused."""
+        error = done.exception()
+        if error is not None:
+            refusing = asyncio.create_task(self._refuse_short(short, error))
+            self._refusing.add(refusing)
+            refusing.add_done_callback(self._refusing.discard)
+            return
+        self._taken(done.result(), short.source, receipts=short.receipts)
+        if self._journal.wants(self.name, "in"):
+            self._note(short.call, short.request, short.began, self._answer.status)
+        short.answered(self._yes.whole())
+        reached(Seam.ANSWERED)
+
+    async def _refuse_short(self, short: _Short, error: BaseException) -> None:
+        if isinstance(error, ChannelError | LogUnavailable):
+            answer = await self._failed(error, short.request, short.source, receipts=short.receipts)
+        else:
+            log.error("intake.failed", channel=self.name, exc_info=error)
+            answer = problem(500, "internal", "the request could not be answered; the log says why")
+        answer.headers["Server"] = NAME
+        short.answered(whole(self._noted(answer, short.call, short.request, short.began)))
+
+    def _taken(self, messages: Sequence[InboundMessage], source: str, *, receipts: bool) -> None:
+        """The messages of one call are durable."""
         self._strangers.proved(source)
         if messages and not receipts:
             self._recorder.count(messages)
-        answer = self._yes if self._yes.fits(http) else plain(self._answer)
-        return self._noted(answer, http, request, began) if self._journal.wants(self.name, "in") else answer
+
+    async def _failed(
+        self, error: ChannelError | LogUnavailable, request: Request, source: str, *, receipts: bool
+    ) -> web.Response:
+        """What a call hears whose messages were not made durable."""
+        if isinstance(error, LogUnavailable):
+            return self._unavailable(error)
+        if request.verified:
+            self._strangers.proved(source)
+            if isinstance(error, Malformed):
+                return await self._malformed(request, error, receipts=receipts)
+        else:
+            self._strangers.refused(source)
+        return self._refused(error)
 
     def _noted(
-        self, answer: web.StreamResponse, http: web.Request, request: Request | None, began: float
-    ) -> web.StreamResponse:
+        self, answer: web.Response, http: web.Request | Call, request: Request | None, began: float
+    ) -> web.Response:
         """The answer, with the call in the journal."""
-        said = scrub(answer.text or "") if isinstance(answer, web.Response) and answer.status >= 400 else ""
+        said = scrub(answer.text or "") if answer.status >= 400 else ""
+        if answer.status >= 400 or self._journal.wants(self.name, "in"):
+            self._note(http, request, began, answer.status, said)
+        return answer
+
+    def _note(
+        self, http: web.Request | Call, request: Request | None, began: float, status: int, said: str = ""
+    ) -> None:
         shape = outline(request) if request is not None else ""
         seconds = time.monotonic() - began
-        self._journal.note(self.name, "in", f"{http.method} {http.path}", answer.status, seconds, shape, said)
-        return answer
+        self._journal.note(self.name, "in", f"{http.method} {http.path}", status, seconds, shape, said)
 
     def _paused(self) -> web.Response:
         """An operator has paused the channel: the provider keeps the message and offers it again."""
@@ -207,7 +294,7 @@ class Door:
         )
 
 
-def _request(http: web.Request, body: bytes) -> Request:
+def _request(http: web.Request | Call, body: bytes) -> Request:
     """The request as channels see it."""
     target = http.raw_path
     query = target.partition("?")[2]

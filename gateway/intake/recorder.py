@@ -68,10 +68,14 @@ class Recorder:
 
         Raises whatever ``read`` raises, and :class:`~gateway.eventlog.base.LogUnavailable`.
         """
+        return await self.submit(read)
+
+    def submit(self, read: Read) -> asyncio.Future[Sequence[InboundMessage]]:
+        """The same for who is told later: the future of what :meth:`call` returns or raises."""
         done: asyncio.Future[Sequence[InboundMessage]] = asyncio.get_running_loop().create_future()
         self._waiting.append((read, datetime.now(UTC), done))
         self._gather.came()
-        return await done
+        return done
 
     def _hand_over(self) -> None:
         """Read all calls that wait, make their events, and append them together."""

@@ -208,15 +208,18 @@ class _Points(dict[str, int]):
 
 
 def _points() -> _Points:
-    had: dict[str, set[int]] = {word: {0, 2, 3} for word in _BORROWED.split()}
+    """Of every word its points: two for a language that has it alone, one for each that shares it."""
+    languages = dict.fromkeys(_BORROWED.split(), 0b1101)
     for word in _LOANS.split():
-        had.setdefault(word, set()).update((0, 1))
+        languages[word] = languages.get(word, 0) | 0b0011
     for at, language in enumerate(_LANGUAGES):
         for word in _OWN[language].split():
-            had.setdefault(word, set()).add(at)
-    return _Points(
-        (word, sum((2 if len(places) == 1 else 1) << (at * _BITS) for at in places)) for word, places in had.items()
-    )
+            languages[word] = languages.get(word, 0) | 1 << at
+    worth = [
+        sum((2 if shared.bit_count() == 1 else 1) << (at * _BITS) for at in range(len(_LANGUAGES)) if shared >> at & 1)
+        for shared in range(1 << len(_LANGUAGES))
+    ]
+    return _Points({word: worth[shared] for word, shared in languages.items()})
 
 
 _BY_ENDING = {

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from typing import Any
 
-from asyncpg.exceptions import PostgresError
 from sqlalchemy.exc import DBAPIError
 
 from gateway.store.engine import Store, StoreUnavailable
@@ -44,6 +43,8 @@ async def wipe(store: Store) -> None:
             detail = getattr(error, "sqlite_errorname", None) or type(error).__name__
             raise StoreUnavailable(f"the file cannot be written anew ({detail})") from error
         return
+    from asyncpg.exceptions import PostgresError  # not for SQLite, which has no use for it
+
     try:
         async with store.engine.connect() as connection:
             # Past SQLAlchemy: no transaction may be open, and the time for one statement is not enough for this one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 
@@ -98,8 +99,10 @@ class Deliverer:
 
     async def _keep_looking(self) -> None:
         while not self._stopping.is_set():
-            try:
+            # Where nothing can listen, as behind some poolers, looking has to do.
+            with contextlib.suppress(StoreUnavailable, DBAPIError):
                 await self._bell.hang()
+            try:
                 async with self._store.read() as connection:
                     due = (await connection.execute(self._due)).scalars().all()
             except (StoreUnavailable, DBAPIError) as error:

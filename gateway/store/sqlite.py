@@ -7,11 +7,15 @@ here. The inner names of aiosqlite that this uses are held by ``tests/store/test
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import aiosqlite
+from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 Rows = list[tuple[Any, ...]]
 
@@ -27,10 +31,26 @@ class Connection(aiosqlite.Connection):
     """Whether all that was asked for is done; a wait that is cancelled leaves its statement in the thread's queue."""
 
     async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self._running or self._connection is None:
+            raise ValueError("Connection closed")
         self._at_rest = False
-        result = await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Any] = loop.create_future()
+        self._tx.put_nowait((None, partial(_work, loop, done, partial(fn, *args, **kwargs))))
+        result = await done
         self._at_rest = True
         return result
+
+    def stop(self) -> None:
+        """End the thread behind what it has been asked for; nobody waits for that."""
+        self._running = False
+        self._tx.put_nowait((None, self._end))
+
+    def _end(self) -> object:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        return _STOP_RUNNING_SENTINEL
 
     async def rollback(self) -> None:
         """Roll back; where no transaction can be open, as at most returns to the pool, nobody is asked."""
@@ -78,6 +98,27 @@ class Cursor:
             self._rows = cursor.fetchall() if cursor.description else []
         finally:
             cursor.close()
+
+
+def _work(loop: asyncio.AbstractEventLoop, done: asyncio.Future[Any], function: Callable[[], Any]) -> None:
+    """Within a connection's thread: what was asked for, and the answer to a loop that may have ended meanwhile."""
+    result: Any = None
+    error: Exception | None = None
+    try:
+        result = function()
+    except Exception as raised:  # noqa: BLE001 - it is the asker's
+        error = raised
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(_answer, done, result, error)
+
+
+def _answer(done: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+    if done.done():
+        return
+    if error is not None:
+        done.set_exception(error)
+    else:
+        done.set_result(result)
 
 
 def connect(database: str, **options: Any) -> Connection:

@@ -116,6 +116,26 @@ async def test_cancelled_writers_leave_the_next_one_a_clean_connection(store: St
         assert (await connection.execute(text("select n from numbers where n = 1000"))).scalars().all() == [1000]
 
 
+def test_a_loop_that_ends_before_the_thread_answers_leaves_nothing_behind(tmp_path: Path) -> None:
+    busy = Event()
+
+    async def leave_in_the_middle() -> Connection:
+        made = connect(str(tmp_path / "numbers.db"))
+        await made
+        made._tx.put_nowait((None, busy.wait))
+        asked = asyncio.ensure_future(made.cursor().execute("select 1"))
+        await asyncio.sleep(0)
+        asked.cancel()
+        made.stop()
+        return made
+
+    made = asyncio.run(leave_in_the_middle())
+    busy.set()
+    # What goes wrong in the thread now fails the test: warnings are errors here.
+    made._thread.join(20)
+    assert not made._thread.is_alive()
+
+
 async def test_a_file_that_cannot_be_opened_is_a_store_that_is_away(tmp_path: Path) -> None:
     store = Store(f"sqlite+aiosqlite:///{tmp_path}/store.db")
     (tmp_path / "store.db").mkdir()

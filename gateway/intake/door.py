@@ -169,11 +169,15 @@ class Door:
         reached(Seam.ANSWERED)
 
     async def _refuse_short(self, short: _Short, error: BaseException) -> None:
-        if isinstance(error, ChannelError | LogUnavailable):
-            answer = await self._failed(error, short.request, short.source, receipts=short.receipts)
-        else:
-            log.error("intake.failed", channel=self.name, exc_info=error)
-            answer = problem(500, "internal", "the request could not be answered; the log says why")
+        answer = problem(500, "internal", "the request could not be answered; the log says why")
+        try:
+            if isinstance(error, ChannelError | LogUnavailable):
+                answer = await self._failed(error, short.request, short.source, receipts=short.receipts)
+            else:
+                log.error("intake.failed", channel=self.name, exc_info=error)
+        except Exception:
+            # Without an answer the connection would wait for ever, and the end of the program for it.
+            log.exception("intake.failed", channel=self.name)
         answer.headers["Server"] = NAME
         short.answered(whole(self._noted(answer, short.call, short.request, short.began)))
 

@@ -7,13 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import event, func, select
 
 from channels.base import OutboundMessage, Sent
 from channels.errors import RetryLater
 from channels.http import HttpClient
-from channels.sms import SPEC, SmsSettings
+from channels.sms import SPEC
 from config.settings import Settings
 from gateway.delivery import sender as module
 from gateway.delivery.breaker import Breaker, State
@@ -22,6 +21,7 @@ from gateway.metrics import Metrics
 from gateway.store.engine import Store
 from gateway.store.tables import dead_letters, outbox
 from tests.channels.host import FakeHost
+from tests.delivery.yard import KANNEL
 
 START, HOUR = 1_800_000_000.0, 3600.0
 SLOWED, SLOWED_UNTIL, BACK, END = 8 * HOUR, 12 * HOUR, 25 * HOUR, 27 * HOUR
@@ -107,16 +107,6 @@ class Day:
     def at(self, delivery: str) -> list[float]:
         """When the provider was called with a reply."""
         return [at for at, called in self.calls if called == delivery]
-
-
-KANNEL = SmsSettings(
-    dialect="kannel",
-    sender="1708",
-    send_url="http://127.0.0.1:1/cgi-bin/sendsms",
-    username="user",
-    password=SecretStr("password"),
-    webhook_token=SecretStr("token"),
-)
 
 
 async def _set_clock(store: Store, day: Day) -> None:

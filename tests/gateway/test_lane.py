@@ -15,7 +15,9 @@ import pytest
 from aiohttp import web
 
 from gateway.connections import Runner
+from gateway.intake.recorder import Recorder
 from gateway.lane import Answered, Call
+from normalizer.messages import DeadLetter
 from tests.inside import PATIENCE, TOKEN, Inside, running, settings
 
 PATH = "/webhooks/sms"
@@ -211,6 +213,18 @@ async def test_both_ways_say_the_same(fields: dict[str, str], status: int, tmp_p
     assert short[2] == usual[2]
     # The yes is as short as it can be.
     assert status == 200 or short[1] == usual[1]
+
+
+async def test_what_fails_while_it_is_refused_is_answered_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_recorder: Recorder, _letter: DeadLetter) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Recorder, "letter", broken)
+    body = urlencode({**FORM, "from": ""}).encode()
+    head = HEAD + b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with running(settings(tmp_path), role="intake") as inside:
+        status, _, said = await _said(inside, [head + body])
+    assert (status, b'"internal"' in said) == (500, True)
 
 
 async def _said(inside: Inside, pieces: Sequence[bytes]) -> tuple[int, list[bytes], bytes]:

@@ -118,15 +118,14 @@ def table(times: Sequence[Time], sizes: Sequence[int]) -> Table:
     return shown
 
 
-def scans(plans: dict[str, list[Plan]], console: Console) -> None:
+def scans(name: str, plans: Sequence[Plan], console: Console) -> None:
     """Say how the statements are carried out, and show every one that reads a large table from end to end."""
-    for name, of_one in plans.items():
-        bad = [plan for plan in of_one if plan.scans]
-        console.print(
-            f"{name}: {len(of_one)} statements, {len(of_one) - len(bad)} of them by an index alone", highlight=False
-        )
-        for plan in bad:
-            console.print(f"[bold red]reads all of {', '.join(plan.scans)}:[/] {plan.statement}\n{plan.plan}")
+    bad = [plan for plan in plans if plan.scans]
+    console.print(
+        f"{name}: {len(plans)} statements, {len(plans) - len(bad)} of them by an index alone", highlight=False
+    )
+    for plan in bad:
+        console.print(f"[bold red]reads all of {', '.join(plan.scans)}:[/] {plan.statement}\n{plan.plan}")
 
 
 async def run(console: Console, work: Path, *, quick: bool) -> Outcome:
@@ -141,6 +140,8 @@ async def run(console: Console, work: Path, *, quick: bool) -> Outcome:
             await migrate(store)
             of_one, plans[name] = await measure(name, store, sizes, count, console)
             times.extend(of_one)
+            console.print(table(of_one, sizes))
+            scans(name, plans[name], console)
         finally:
             await store.close()
 
@@ -151,13 +152,9 @@ async def run(console: Console, work: Path, *, quick: bool) -> Outcome:
         async with database() as url:
             await grow("PostgreSQL", url)
         costs = await roles.measure(work / "roles", console, quick=quick)
+        console.print(roles.table(costs))
         dispatchers = await partitions.measure(work / "partitions", console, quick=quick)
+        console.print(partitions.table(dispatchers))
     except Absent as reason:
         console.print(f"[yellow]In part only:[/] {reason}")
-    console.print(table(times, sizes))
-    scans(plans, console)
-    if costs:
-        console.print(roles.table(costs))
-    if dispatchers:
-        console.print(partitions.table(dispatchers))
     return Outcome(Figures(times, plans, costs, dispatchers), any(one.lost or one.doubled for one in dispatchers))

@@ -28,6 +28,7 @@ from config.settings import Settings
 from gateway.eventlog.base import EventLog, Record
 from gateway.eventlog.factory import make_log
 from gateway.store.engine import Store
+from gateway.store.migrate import migrate
 from gateway.store.tables import cases, messages
 from normalizer.cloudevents import headers
 from normalizer.event import EventChannel, EventSender, encode
@@ -64,12 +65,13 @@ async def measure(work: Path, console: Console, *, quick: bool) -> list[Figures]
 async def _one(work: Path, bootstrap: str, url: str, instances: int, events: int) -> Figures:
     name = f"dispatchers-{instances}"
     async with AsyncExitStack() as stack:
+        store = Store(url)
+        stack.push_async_callback(store.close)
+        await migrate(store)
         common = settings(bootstrap, url, name)
         processes = [
             await stack.enter_async_context(Role(work / name / str(n), "dispatch", common)) for n in range(instances)
         ]
-        store = Store(url)
-        stack.push_async_callback(store.close)
         log = await stack.enter_async_context(_producer(bootstrap, work / name / "spool.db", name))
         meter = Meter(store, work / "broker" / "data")
         # Until these are settled, the group may still be shared out anew.

@@ -121,9 +121,8 @@ def table(times: Sequence[Time], sizes: Sequence[int]) -> Table:
 def scans(name: str, plans: Sequence[Plan], console: Console) -> None:
     """Say how the statements are carried out, and show every one that reads a large table from end to end."""
     bad = [plan for plan in plans if plan.scans]
-    console.print(
-        f"{name}: {len(plans)} statements, {len(plans) - len(bad)} of them by an index alone", highlight=False
-    )
+    by_index = len(plans) - len(bad)
+    console.print(f"{name}: {len(plans)} statements, {by_index} of them by an index alone", highlight=False)
     for plan in bad:
         console.print(f"[bold red]reads all of {', '.join(plan.scans)}:[/] {plan.statement}\n{plan.plan}")
 

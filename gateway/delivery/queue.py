@@ -41,7 +41,7 @@ from normalizer.messages import DeadLetter, encode
 
 _SETTLE = (
     update(outbox)
-    .where(outbox.c.id == bindparam("at_id"), outbox.c.state == "waiting")
+    .where(among(outbox.c.id, texts("ids")), outbox.c.state == "waiting")
     .values(state=bindparam("to_state"), settled_at=bindparam("to_at"), owner=null())
 )
 _STEP = deliveries.insert()
@@ -177,8 +177,10 @@ class Queue:
         done = [s for s in settlements if s.outcome in _FINAL]
         again = [s for s in settlements if s.outcome not in _FINAL]
         async with self._store.write() as connection:
-            rows = [{"at_id": s.leased.message.delivery, "to_state": _FINAL[s.outcome], "to_at": s.at} for s in done]
-            await execute_each(connection, _SETTLE, rows)
+            for state in sorted({_FINAL[s.outcome] for s in done}):
+                alike = [s for s in done if _FINAL[s.outcome] == state]
+                ids, last = [s.leased.message.delivery for s in alike], max(s.at for s in alike)
+                await connection.execute(_SETTLE, {"ids": ids, "to_state": state, "to_at": last})
             await execute_each(connection, _AGAIN, [self._again(s) for s in again])
             steps = [step for s in settlements if s.outcome != "held" for step in _steps(s, self._channel)]
             await execute_each(connection, _STEP, steps)

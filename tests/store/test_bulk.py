@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.store.bulk import execute_each
 from gateway.store.engine import Store
@@ -55,6 +57,25 @@ async def test_an_update_has_its_own_constants_beside_each_row(store: Store) -> 
         await execute_each(connection, ANSWER, [{"to_number": str(n), "to_at": 2.0, "unused": n} for n in range(2)])
         found = await connection.execute(select(cases.c.state, cases.c.updated_at).order_by(cases.c.number))
         assert [tuple(row) for row in found] == [("answered", 2.0), ("closed", 1.0), ("received", 1.0)]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 63, 64, 65, 150])
+async def test_any_number_of_rows_in_their_order(store: Store, count: int) -> None:
+    rows = [{"topic": f"t{n}", "key": b"%d" % n, "value": b"\xff", "headers": b""} for n in range(count)]
+    async with store.write() as connection:
+        await execute_each(connection, SAY, rows)
+        found = await connection.execute(select(publications.c.topic, publications.c.key).order_by(publications.c.id))
+        assert [tuple(row) for row in found] == [(row["topic"], row["key"]) for row in rows]
+
+
+async def test_what_is_too_long_is_never_cut(store: Store) -> None:
+    long = "x" * 1000
+    with contextlib.suppress(DBAPIError):
+        async with store.write() as connection:
+            await execute_each(connection, INSERT, [case("1", opened_at=1.0, updated_at=1.0, channel_type=long)])
+    async with store.read() as connection:
+        found = (await connection.execute(select(cases.c.channel_type))).scalars().all()
+    assert found in ([], [long])
 
 
 async def test_no_rows_are_no_statement(store: Store) -> None:

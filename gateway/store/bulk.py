@@ -3,8 +3,8 @@
 For each row that handling takes several times as long as the database does. It is needed where a type turns Python
 values into the driver's; the tables here have only types that both drivers take as they are.
 
-An insert goes further: PostgreSQL takes all rows as one array a column, SQLite as many as fit into a statement. A
-statement a row would be planned and begun a row by the one, and give the interpreter lock away a row on the other.
+An insert goes further. A statement a row would be begun and ended a row by PostgreSQL, and would give the interpreter
+lock away a row in SQLite's thread. So the one takes all rows by COPY, the other as many as fit into a statement.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnClause, Dialect, Insert, String, Update
+from sqlalchemy import Dialect, Insert, Update, literal, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 AT_ONCE = (64, 16, 4, 1)
 """Rows in one insert on SQLite: few sizes, so that the driver finds each statement prepared."""
+
+_BEGIN = select(literal(1))
 
 
 class Prepared(NamedTuple):
@@ -39,6 +42,7 @@ async def execute_each(
 
     Keep the statement: it is compiled once and remembered for as long as the program runs. An insert sets the columns
     that the keys name, in the order of the rows; an update the parameters. It needs two parameters or more.
+    Raises :class:`~sqlalchemy.exc.DBAPIError`, as any statement does.
     """
     if not rows:
         return
@@ -48,9 +52,34 @@ async def execute_each(
     if not isinstance(statement, Insert):
         await connection.exec_driver_sql(prepared.sql, values)
     elif connection.dialect.name == "postgresql":
-        await connection.exec_driver_sql(prepared.sql, tuple(list(column) for column in zip(*values, strict=True)))
+        await _copy(connection, statement.table.name, prepared, values)
     else:
         await _insert_some_at_once(connection, prepared.sql, values)
+
+
+async def _copy(connection: AsyncConnection, table: str, prepared: Prepared, values: Sequence[tuple[Any, ...]]) -> None:
+    """By the driver's own hand, and with errors as SQLAlchemy tells them."""
+    from asyncpg import IntegrityConstraintViolationError, PostgresError
+    from asyncpg import InterfaceError as DriverError
+
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    if not driver.is_in_transaction():
+        # SQLAlchemy begins the transaction with its first statement; the driver would copy outside of any.
+        await connection.execute(_BEGIN)
+    try:
+        await driver.copy_records_to_table(table, records=values, columns=prepared.names)
+    except (PostgresError, DriverError, TypeError, ValueError, OverflowError) as error:
+        if driver.is_closed():
+            await connection.invalidate()
+        # What cannot be encoded is no fault of the connection's, though the driver has a DriverError for that, too.
+        kinds = {
+            IntegrityConstraintViolationError: IntegrityError,
+            PostgresError: DBAPIError,
+            ValueError: DataError,
+            DriverError: InterfaceError,
+        }
+        kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), DataError)
+        raise kind(prepared.sql, None, error, hide_parameters=True) from error
 
 
 async def _insert_some_at_once(connection: AsyncConnection, sql: str, values: Sequence[tuple[Any, ...]]) -> None:
@@ -71,23 +100,5 @@ def _prepare(statement: Insert | Update, keys: tuple[str, ...], dialect: Dialect
         compiled = statement.compile(dialect=dialect, column_keys=columns)
         names = tuple(compiled.positiontup or ())
         constants = {name: compiled.params[name] for name in names if name not in keys}
-        sql = _unnested(statement, names, dialect) if isinstance(statement, Insert) else ""
-        found = _prepared[known] = Prepared(sql or str(compiled), names, constants)
+        found = _prepared[known] = Prepared(str(compiled), names, constants)
     return found
-
-
-def _unnested(statement: Insert, names: Sequence[str], dialect: Dialect) -> str:
-    """The insert of rows that come as one array a column; ``""`` where the database has none."""
-    if dialect.name != "postgresql":
-        return ""
-    table = statement.table
-    quoted = dialect.identifier_preparer
-    columns = [table.c[name] for name in names]
-    named = ", ".join(quoted.format_column(column) for column in columns)
-    arrays = ", ".join(f"${place}::{_item(column, dialect)}[]" for place, column in enumerate(columns, start=1))
-    return f"INSERT INTO {quoted.format_table(table)} ({named}) SELECT * FROM unnest({arrays})"  # noqa: S608 - own names
-
-
-def _item(column: ColumnClause[Any], dialect: Dialect) -> str:
-    # A cast to a text of bounded length would cut what is too long, where the column refuses it.
-    return "TEXT" if isinstance(column.type, String) else column.type.compile(dialect=dialect)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.store.bulk import execute_each
-from gateway.store.engine import Store
+from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.tables import cases, publications
 
 INSERT = cases.insert()
 SAY = publications.insert()
+ON_POSTGRESQL = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 ANSWER = (
     update(cases)
     .where(cases.c.number == bindparam("to_number"), cases.c.state == "received")
@@ -89,3 +90,40 @@ async def test_an_error_is_sqlalchemys_and_shows_no_parameters(store: Store) -> 
         async with store.write() as connection:
             await execute_each(connection, INSERT, rows)
     assert "k'?$1" not in str(caught.value)
+
+
+async def test_as_the_first_statement_too_it_is_part_of_the_transaction(store: Store) -> None:
+    async with store.engine.connect() as connection:
+        await execute_each(connection, INSERT, [case("1", opened_at=1.0, updated_at=1.0)])
+        await connection.rollback()
+    async with store.read() as connection:
+        assert (await connection.execute(select(cases.c.number))).all() == []
+
+
+@pytest.mark.parametrize("value", [["never"], "never", 1j, 10**400])
+async def test_a_value_of_no_use_is_not_taken_for_a_store_that_is_away(value: object, store: Store) -> None:
+    if store.sqlite and value == "never":
+        return  # any column takes a text
+    rows = [case("1", opened_at=1.0, updated_at=1.0), case("2", opened_at=value, updated_at=1.0)]
+    with pytest.raises((DBAPIError, OverflowError)):
+        await _insert(store, rows)
+    await _insert(store, rows[:1])
+
+
+@ON_POSTGRESQL
+async def test_a_connection_that_is_lost_is_a_store_that_is_away(store: Store) -> None:
+    async def lose() -> None:
+        async with store.write() as connection:
+            own = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            async with store.write() as other:
+                await other.execute(text("SELECT pg_terminate_backend(:own, 10000)"), {"own": own})
+            await execute_each(connection, INSERT, [case("1", opened_at=1.0, updated_at=1.0)])
+
+    with pytest.raises(StoreUnavailable):
+        await lose()
+    await _insert(store, [case("1", opened_at=1.0, updated_at=1.0)])
+
+
+async def _insert(store: Store, rows: list[dict[str, object]]) -> None:
+    async with store.write() as connection:
+        await execute_each(connection, INSERT, rows)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 Key = tuple[str, ...]
 """The way to a setting: ``("channels", "sms", "sender")``."""
 
 
-@dataclass(frozen=True)
-class ConfigFile:
+class ConfigFile(msgspec.Struct, frozen=True, dict=True):
     """A TOML document that could be read: ``name`` for people, ``tree`` its values."""
 
     name: str
@@ -63,12 +63,11 @@ def _keys(tree: Any) -> Iterator[Key]:
                 yield (name, *key)
 
 
-@dataclass(frozen=True)
-class Origins:
+class Origins(msgspec.Struct, frozen=True):
     """Where the values of one load came from. ``variables`` names the environment variable of a key."""
 
     file: ConfigFile | None = None
-    variables: Mapping[Key, str] = field(default_factory=dict)
+    variables: Mapping[Key, str] = msgspec.field(default_factory=dict)
 
     @property
     def name(self) -> str:

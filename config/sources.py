@@ -8,11 +8,11 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from pydantic import BaseModel
 
 from config.errors import SettingsError
@@ -35,12 +35,11 @@ EMBEDDED: Final = "embedded.toml"
 CHANNELS: Final = "channels"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """The values of one source, secrets read from their files, and what is wrong with it."""
 
     tree: dict[str, Any]
-    variables: Mapping[Key, str] = field(default_factory=dict)
+    variables: Mapping[Key, str] = msgspec.field(default_factory=dict)
     errors: tuple[str, ...] = ()
 
 

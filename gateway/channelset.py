@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from channels import registry
@@ -18,8 +18,7 @@ from config.settings import Settings
 from config.sources import CHANNELS, split_list
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelConfig:
+class ChannelConfig(msgspec.Struct, frozen=True):
     """One configured channel: its name, its type's spec, its settings (of the spec's model)."""
 
     name: str

@@ -46,11 +46,6 @@ class RoleName(StrEnum):
     DELIVER = "deliver"
 
 
-def main() -> None:
-    """The entry point of the console script."""
-    app()
-
-
 @app.command()
 def run(
     config: ConfigFile = None,
@@ -80,10 +75,6 @@ def run(
 
     settings, channels = read(config)
     configure(settings.logging, settings.zone, sys.stderr)
-    # What is there now stays for good, and each message makes hundreds of short-lived objects: looking for garbage
-    # among them at Python's usual pace takes a good part of the intake's time.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
     # The log's writer needs the interpreter a few times for each commit, and a busy loop lets go of it only when
     # asked: at the usual 5 ms the loop runs dry while the writer waits its turn.
     sys.setswitchinterval(0.0005)
@@ -91,11 +82,14 @@ def run(
         if sandbox:
             from gateway.sandbox.run import run_with_sandbox
 
-            complete(run_with_sandbox(settings, channels, role=role.value, port=port))
+            running = run_with_sandbox(settings, channels, role=role.value, port=port)
         else:
             from gateway.app import Gateway
 
-            complete(Gateway(settings, channels, role=role.value, port=port).run())
+            running = Gateway(settings, channels, role=role.value, port=port).run()
+        # What is there now stays for good, and is not looked at again.
+        gc.freeze()
+        complete(running)
     except ReplyTemplateError as error:
         fail(str(error), 2)
     except OSError as error:

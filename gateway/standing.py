@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
+
+import msgspec
 
 from channels.base import Channel
 from config.settings import Settings
@@ -29,14 +30,13 @@ from gateway.intake.recorder import Recorder
 from gateway.metrics import PREFIX, Metrics
 
 
-@dataclass
-class Works:
+class Works(msgspec.Struct):
     """What a process has at work, filled as its parts are made; by channel where that makes sense."""
 
-    channels: dict[str, Channel] = field(default_factory=dict)
-    recorders: dict[str, Recorder] = field(default_factory=dict)
-    pullers: dict[str, Puller] = field(default_factory=dict)
-    registrations: dict[str, Registration] = field(default_factory=dict)
+    channels: dict[str, Channel] = msgspec.field(default_factory=dict)
+    recorders: dict[str, Recorder] = msgspec.field(default_factory=dict)
+    pullers: dict[str, Puller] = msgspec.field(default_factory=dict)
+    registrations: dict[str, Registration] = msgspec.field(default_factory=dict)
     ports: Ports | None = None
     deliverer: Deliverer | None = None
     probes: Probes | None = None

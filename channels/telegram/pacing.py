@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from channels.errors import RetryLater
 
@@ -20,9 +21,8 @@ LONGEST_WAIT = 3.0
 REMEMBERED = 10_000
 
 
-@dataclass(slots=True)
-class _Chat:
-    turns: deque[float] = field(default_factory=lambda: deque(maxlen=GROUP_TURNS))
+class _Chat(msgspec.Struct):
+    turns: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=GROUP_TURNS))
     held_until: float = 0.0
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+import msgspec
 
 from channels.base import Attachment
 from gateway.attachments.names import safe_name
@@ -15,8 +16,7 @@ from normalizer.messages import CaseChannel, CaseEvent
 Outcome = Literal["stored", "refused", "failed", "retry", "held"]
 
 
-@dataclass(frozen=True, slots=True)
-class Leased:
+class Leased(msgspec.Struct, frozen=True):
     """One file under lease; ``attempts`` counts this one, ``created_at`` is in Unix seconds."""
 
     event_id: str
@@ -42,8 +42,7 @@ class Leased:
         return key_for("files", self.event_id, str(self.position), str(attempt))
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """What one attempt came to, ``at`` in Unix seconds. ``due_in`` is in seconds, for ``retry`` and ``held``."""
 
     leased: Leased

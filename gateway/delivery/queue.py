@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -99,8 +98,7 @@ _FINAL = {"sent": "sent", "refused": "failed", "gave_up": "dead"}
 Outcome = Literal["sent", "retry", "refused", "gave_up", "held"]
 
 
-@dataclass(frozen=True, slots=True)
-class Leased:
+class Leased(msgspec.Struct, frozen=True):
     """One reply under lease. Times are Unix seconds; ``doubtful`` tells that an earlier owner may have sent it."""
 
     message: OutboundMessage
@@ -111,8 +109,7 @@ class Leased:
     doubtful: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """What one attempt came to. ``due_in`` is in seconds, for ``retry`` and ``held``.
 
     ``held`` gives the reply back without counting an attempt: nothing was sent.
@@ -127,8 +124,7 @@ class Settlement:
     uncertain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True):
     """One record for the log, to be relayed after the settlement stands."""
 
     topic: str

@@ -11,7 +11,6 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -56,8 +55,7 @@ _TOLD: Mapping[str, Literal["reply_delivered", "reply_failed"]] = {
 }
 
 
-@dataclass(slots=True)
-class Step:
+class Step(msgspec.Struct):
     """One event of a batch and how it is to be taken.
 
     A part that only waits has ``gathering`` and ``waits``; the joined message of a gathering has ``joins``; a part

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 CaseState = Literal["received", "forwarded", "in_progress", "answered", "closed"]
 
 
-@dataclass(slots=True)
-class CaseFacts:
+class CaseFacts(msgspec.Struct):
     """A case as the rules see it. Times are Unix seconds."""
 
     number: str
@@ -27,8 +27,7 @@ class CaseFacts:
     repeat_answered: bool = False
 
 
-@dataclass(slots=True)
-class SenderFacts:
+class SenderFacts(msgspec.Struct):
     """A sender (type and address, over all instances of the type) as the rules see it."""
 
     key: str
@@ -44,8 +43,7 @@ class SenderFacts:
     wrote_in_case_at: float | None = None
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(msgspec.Struct):
     """What is known of one event's sender, thread and words.
 
     ``named`` are the cases that bear the numbers which the event names, whoever they belong to, in the event's
@@ -58,7 +56,7 @@ class Facts:
     """
 
     sender: SenderFacts
-    named: list[CaseFacts] = field(default_factory=list)
+    named: list[CaseFacts] = msgspec.field(default_factory=list)
     thread: CaseFacts | None = None
     same_words: CaseFacts | None = None
     version_of: CaseFacts | None = None

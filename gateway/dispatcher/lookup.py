@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,8 +17,8 @@ from gateway.store.tables import cases, deliveries, gatherings, messages, outbox
 from normalizer.event import ComplaintEvent
 from normalizer.text import words_hash
 
-CASE_COLUMNS = [cases.c[name] for name in CaseFacts.__dataclass_fields__]
-SENDER_COLUMNS = [senders.c[name] for name in SenderFacts.__dataclass_fields__]
+CASE_COLUMNS = [cases.c[name] for name in CaseFacts.__struct_fields__]
+SENDER_COLUMNS = [senders.c[name] for name in SenderFacts.__struct_fields__]
 
 _SEEN = select(messages.c.event_id).where(among(messages.c.event_id, texts("ids")))
 _SENDERS = select(*SENDER_COLUMNS).where(among(senders.c.key, texts("keys")))
@@ -65,26 +65,24 @@ Place = tuple[str, str]
 """A channel and a provider's message id in it."""
 
 
-@dataclass(slots=True)
-class Sighting:
+class Sighting(msgspec.Struct):
     """A message of the same words: when it came in and whose case it is on."""
 
     received_at: float
     case_number: str
 
 
-@dataclass(slots=True)
-class Known:
+class Known(msgspec.Struct):
     """The store's answers for one batch; the dispatcher keeps it true while it works through the batch."""
 
-    seen: set[str] = field(default_factory=set)
-    senders: dict[str, SenderFacts] = field(default_factory=dict)
-    blocked: set[str] = field(default_factory=set)
-    cases: dict[str, CaseFacts] = field(default_factory=dict)
-    placed: dict[Place, str] = field(default_factory=dict)
-    heard: set[Place] = field(default_factory=set)
-    words: dict[str, Sighting] = field(default_factory=dict)
-    recent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    seen: set[str] = msgspec.field(default_factory=set)
+    senders: dict[str, SenderFacts] = msgspec.field(default_factory=dict)
+    blocked: set[str] = msgspec.field(default_factory=set)
+    cases: dict[str, CaseFacts] = msgspec.field(default_factory=dict)
+    placed: dict[Place, str] = msgspec.field(default_factory=dict)
+    heard: set[Place] = msgspec.field(default_factory=set)
+    words: dict[str, Sighting] = msgspec.field(default_factory=dict)
+    recent: dict[str, list[float]] = msgspec.field(default_factory=lambda: defaultdict(list))
 
 
 def words_key(event: ComplaintEvent) -> str:

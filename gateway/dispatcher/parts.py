@@ -11,9 +11,9 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -62,8 +62,7 @@ Whose = tuple[str, str, str, int]
 """Channel, sender key, reference and total: what parts of one message share."""
 
 
-@dataclass(slots=True)
-class Gathering:
+class Gathering(msgspec.Struct):
     """The parts of one message so far. ``deadline`` and ``opened_at`` are Unix seconds."""
 
     id: int
@@ -72,7 +71,7 @@ class Gathering:
     deadline: float
     joined: bool = False
     case_number: str | None = None
-    parts: dict[int, ComplaintEvent] = field(default_factory=dict)
+    parts: dict[int, ComplaintEvent] = msgspec.field(default_factory=dict)
 
     @property
     def channel_type(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
@@ -30,7 +29,7 @@ from normalizer.tracking import shown
 # Not the state: that is the agencies' to change, in transactions of their own (gateway/updates/).
 _CHANGES_OF_CASE = ("updated_at", "anonymous", "confidential", "join_answered_at", "repeat_answered", "language")
 _CHANGES_OF_SENDER = tuple(
-    name for name in SenderFacts.__dataclass_fields__ if name not in ("key", "type", "address", "kind")
+    name for name in SenderFacts.__struct_fields__ if name not in ("key", "type", "address", "kind")
 )
 _UPDATE_CASE = (
     update(cases)
@@ -47,14 +46,13 @@ _UNHEARD = (Row.AUTOMATED, Row.BLOCKED)
 _json = msgspec.json.Encoder()
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What a committed batch did, for the metrics: counted only once the transaction stands."""
 
-    events: list[tuple[str, str]] = field(default_factory=list)
-    opened: list[str] = field(default_factory=list)
-    dead: list[str] = field(default_factory=list)
-    receipts_failed: list[str] = field(default_factory=list)
+    events: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    opened: list[str] = msgspec.field(default_factory=list)
+    dead: list[str] = msgspec.field(default_factory=list)
+    receipts_failed: list[str] = msgspec.field(default_factory=list)
     replies: int = 0
     publications: int = 0
 
@@ -333,6 +331,6 @@ def _told(case: CaseFacts, event: ComplaintEvent, *, opened: bool) -> CaseEvent:
 
 
 def _rows(things: Iterable[Any], shape: type[CaseFacts | SenderFacts], prefix: str = "") -> list[dict[str, Any]]:
-    fields = tuple(shape.__dataclass_fields__)
+    fields = tuple(shape.__struct_fields__)
     names, values = [prefix + field for field in fields], attrgetter(*fields)
     return [dict(zip(names, values(thing), strict=True)) for thing in things]

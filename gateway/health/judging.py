@@ -7,10 +7,11 @@ meanwhile is still seen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from gateway.health.instances import InstanceState
 from gateway.health.parts import RANK, UNKNOWN, Condition, Part
@@ -24,8 +25,7 @@ PAUSED_BY: Mapping[str, str] = {"receiving": "in", "sending": "out"}
 """The direction whose pause stops a part."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A state and its reason."""
 
     state: Condition
@@ -144,8 +144,7 @@ def whole(found: Mapping[str, Found]) -> Found:
     return Found(part.state, part.reason if part.state != "healthy" else "")
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(msgspec.Struct):
     way: str
     since: float
 

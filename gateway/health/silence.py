@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 HOUR = 3600.0
 DAYS = 28
@@ -34,8 +35,7 @@ STILL = 0.8
 STEPS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True):
     """Messages a second, and the number of messages that this was learnt from."""
 
     per_second: float

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
 import structlog
 from sqlalchemy.exc import DBAPIError
 
@@ -35,13 +35,12 @@ PAUSED_REST = 1.0
 ReadingState = Literal["standby", "reading", "retrying", "refused"]
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """How the reading of one channel stands: ``reason`` says why it is not going on, ``since`` in Unix seconds."""
 
     state: ReadingState = "standby"
     reason: str = ""
-    since: float = field(default_factory=time.time)
+    since: float = msgspec.field(default_factory=time.time)
 
     def turn(self, state: ReadingState, reason: str = "") -> bool:
         """Change the state; true where it is another than before."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import msgspec
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(msgspec.Struct):
     """Rows, records and blobs that were erased; all that is ever said of them."""
 
     cases: int = 0
@@ -24,11 +23,11 @@ class Counts:
     senders: int = 0
 
     def __bool__(self) -> bool:
-        return any(getattr(self, field.name) for field in fields(self))
+        return any(msgspec.structs.astuple(self))
 
     def said(self) -> str:
         """Such as ``3 cases, 5 messages``; ``nothing`` where there was nothing."""
-        found = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        found = msgspec.structs.asdict(self).items()
         names = {
             "dropped": "of them unsent",
             "files": "attachments",

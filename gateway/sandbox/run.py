@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from urllib.parse import quote
 
+import msgspec
 from aiohttp import web
 from rich.console import Console
 from rich.markup import escape
@@ -70,7 +70,7 @@ async def sandboxed(
         for name, config in channels.items():
             standin = await stack.enter_async_context(standin_of(config))
             pointed = config.settings.model_copy(update=standin.overrides(config.settings))
-            played[name] = replace(config, settings=pointed)
+            played[name] = msgspec.structs.replace(config, settings=pointed)
             players[name] = Player(config, standin)
 
         def extend(app: web.Application) -> None:

@@ -72,12 +72,7 @@ health_changes = Table(
     # When the alert sinks have been told; none: not yet.
     Column("alerted_at", Double),
     Index(None, "at"),
-    Index(
-        "ix_health_changes_unalerted",
-        "id",
-        postgresql_where=text("alerted_at IS NULL"),
-        sqlite_where=text("alerted_at IS NULL"),
-    ),
+    Index("ix_health_changes_unalerted", "id", info={"where": "alerted_at IS NULL"}),
 )
 
 # What each process counted in each minute (Unix seconds, whole minutes); summed over the processes when read.

@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy Core knows them; :mod:`gateway.store.migrations` builds them, a test holds the two equal.
 
-Times are Unix seconds (double precision, UTC) in both databases, so that they compare and index alike.
+Times are Unix seconds (double precision, UTC) in both databases, so that they compare and index alike. Of a partial
+index ``info`` has the condition: as an option for the databases it would load the code for both at every start.
 """
 
 from __future__ import annotations
@@ -83,28 +84,11 @@ messages = Table(
     Column("words", String(64)),
     Column("gathering", BigInteger),
     Column("document", Text, nullable=False),
-    Index(
-        None,
-        "channel",
-        "provider_id",
-        postgresql_where=text("provider_id <> ''"),
-        sqlite_where=text("provider_id <> ''"),
-    ),
+    Index(None, "channel", "provider_id", info={"where": "provider_id <> ''"}),
     Index(None, "sender_key", "received_at"),
-    Index(None, "words", postgresql_where=text("words IS NOT NULL"), sqlite_where=text("words IS NOT NULL")),
-    Index(
-        None,
-        "case_number",
-        "received_at",
-        postgresql_where=text("case_number IS NOT NULL"),
-        sqlite_where=text("case_number IS NOT NULL"),
-    ),
-    Index(
-        None,
-        "gathering",
-        postgresql_where=text("gathering IS NOT NULL"),
-        sqlite_where=text("gathering IS NOT NULL"),
-    ),
+    Index(None, "words", info={"where": "words IS NOT NULL"}),
+    Index(None, "case_number", "received_at", info={"where": "case_number IS NOT NULL"}),
+    Index(None, "gathering", info={"where": "gathering IS NOT NULL"}),
 )
 
 # Parts of one long message, waiting for the rest until the deadline.
@@ -121,12 +105,7 @@ gatherings = Table(
     Column("joined", Boolean, nullable=False, server_default=text("false")),
     Column("case_number", String(10)),
     Index(None, "sender_key", "ref", "opened_at"),
-    Index(
-        "ix_gatherings_waiting",
-        "deadline",
-        postgresql_where=text("NOT joined"),
-        sqlite_where=text("NOT joined"),
-    ),
+    Index("ix_gatherings_waiting", "deadline", info={"where": "NOT joined"}),
 )
 
 # Replies waiting for, or in, delivery, and what became of them. A row that is waiting and bears an owner is leased
@@ -153,19 +132,8 @@ outbox = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("owner", String(64)),
     Column("settled_at", Double),
-    Index(
-        "ix_outbox_waiting",
-        "channel",
-        "due_at",
-        postgresql_where=text("state = 'waiting'"),
-        sqlite_where=text("state = 'waiting'"),
-    ),
-    Index(
-        None,
-        "case_number",
-        postgresql_where=text("case_number IS NOT NULL"),
-        sqlite_where=text("case_number IS NOT NULL"),
-    ),
+    Index("ix_outbox_waiting", "channel", "due_at", info={"where": "state = 'waiting'"}),
+    Index(None, "case_number", info={"where": "case_number IS NOT NULL"}),
     Index(None, "event_id"),
 )
 
@@ -182,13 +150,7 @@ deliveries = Table(
     Column("provider_id", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),
     Index(None, "outbox_id"),
-    Index(
-        None,
-        "channel",
-        "provider_id",
-        postgresql_where=text("provider_id <> ''"),
-        sqlite_where=text("provider_id <> ''"),
-    ),
+    Index(None, "channel", "provider_id", info={"where": "provider_id <> ''"}),
 )
 
 # A file that came with a message, by its place among the message's files (from 0): waiting, then stored in the blob
@@ -215,19 +177,8 @@ attachments = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("owner", String(64)),
     Column("settled_at", Double),
-    Index(
-        "ix_attachments_waiting",
-        "channel",
-        "due_at",
-        postgresql_where=text("state = 'waiting'"),
-        sqlite_where=text("state = 'waiting'"),
-    ),
-    Index(
-        None,
-        "case_number",
-        postgresql_where=text("case_number IS NOT NULL"),
-        sqlite_where=text("case_number IS NOT NULL"),
-    ),
+    Index("ix_attachments_waiting", "channel", "due_at", info={"where": "state = 'waiting'"}),
+    Index(None, "case_number", info={"where": "case_number IS NOT NULL"}),
 )
 
 # What agencies said of cases, and what was done with it. An id is here once, so that it is done once.
@@ -282,8 +233,7 @@ dead_letters = Table(
         "reason",
         "at",
         "channel",
-        postgresql_where=text("replayed_at IS NULL AND discarded_at IS NULL"),
-        sqlite_where=text("replayed_at IS NULL AND discarded_at IS NULL"),
+        info={"where": "replayed_at IS NULL AND discarded_at IS NULL"},
     ),
 )
 

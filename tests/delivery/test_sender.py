@@ -138,7 +138,7 @@ async def test_a_used_up_quota_of_one_way_leaves_the_channel_open(yard: Yard, mo
 
 async def test_downstream_hears_of_a_reply_that_will_not_come(yard: Yard) -> None:
     (reply,) = await yard.write(1)
-    case = {name: getattr(make.case(), name) for name in CaseFacts.__dataclass_fields__}
+    case = {name: getattr(make.case(), name) for name in CaseFacts.__struct_fields__}
     async with yard.store.write() as connection:
         await connection.execute(cases.insert(), [case | {"state": "answered"}])
         await connection.execute(update(outbox).values(address="TELKOMSEL"))

@@ -40,7 +40,7 @@ def test_what_the_image_copies_is_there() -> None:
 def test_the_image_runs_our_command_as_nobody_special() -> None:
     assert instructions("ENTRYPOINT") == ['["gateway"]']
     assert instructions("USER") == ["gateway"]
-    assert 'gateway = "gateway.cli:main"' in (TOP / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'gateway = "gateway.__main__:main"' in (TOP / "pyproject.toml").read_text(encoding="utf-8")
     # The user is set before anything runs, and owns the volume.
     assert DOCKERFILE.index("USER gateway") < DOCKERFILE.index("ENTRYPOINT")
     assert "install -d -o gateway /var/lib/gateway/var" in DOCKERFILE

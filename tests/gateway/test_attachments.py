@@ -250,7 +250,7 @@ class Yard:
         }
         async with self.store.write() as connection:
             if number:
-                row = {name: getattr(facts, name) for name in facts.__dataclass_fields__}
+                row = {name: getattr(facts, name) for name in facts.__struct_fields__}
                 await connection.execute(cases.insert(), row)
             await connection.execute(messages.insert(), message)
             await connection.execute(attachments.insert(), waiting_rows(event, number, time.time() - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, inspect, select, text
 
 from gateway.store import operations  # noqa: F401 - its tables are on the metadata once it is imported
 from gateway.store.engine import Store
@@ -44,6 +45,23 @@ async def test_migrations_build_the_tables(store: Store) -> None:
 
     async with store.read() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_migrations_build_the_partial_indexes(store: Store) -> None:
+    def conditions(connection: Connection) -> dict[str, str]:
+        inspector = inspect(connection)
+        indexes = [index for table in metadata.tables for index in inspector.get_indexes(table)]
+        option = f"{connection.dialect.name}_where"
+        return {str(one["name"]): str(one["dialect_options"].get(option, "")) for one in indexes}
+
+    def plain(condition: str) -> str:
+        return re.sub(r"::\w+( varying)?|[()]", "", condition).lower()
+
+    async with store.read() as connection:
+        built = {name: plain(condition) for name, condition in (await connection.run_sync(conditions)).items()}
+    known = {str(one.name): one.info.get("where", "") for table in metadata.tables.values() for one in table.indexes}
+    assert built == {name: condition.lower() for name, condition in known.items()}
+    assert sum(map(bool, known.values())) > 10
 
 
 def test_the_program_knows_the_newest_migration() -> None:

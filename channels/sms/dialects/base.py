@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from typing import ClassVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from channels.base import Answer, Host, InboundMessage, Request, Sender
 from channels.errors import Malformed, Unverified
@@ -86,4 +86,5 @@ class Dialect(abc.ABC):
         if self._token:
             parameters = {"token": secret(self.settings.webhook_token), **parameters}
         url = self.host.status_url(self.channel)
-        return f"{url}?{urlencode(parameters, quote_via=quote)}" if parameters else url
+        query = "&".join([f"{name}={quote(value, safe='')}" for name, value in parameters.items()])
+        return f"{url}?{query}" if query else url

@@ -36,9 +36,9 @@ IDLE_SECONDS = 0.5
 """How often an idle sender looks for replies that another process wrote, or for its next turn."""
 
 
-LEASE_PACE, SETTLE_PACE = 0.04, 0.03
+LEASE_PACE, SETTLE_PACE = 0.02, 0.01
 """Seconds between two leases, and between two writings of outcomes: each is a transaction for all that came by then."""
-PACED_SLOTS = 100
+PACED_SLOTS = 20
 """With fewer replies in flight than these, leases come closer: pace is not to bound what the provider may take."""
 
 

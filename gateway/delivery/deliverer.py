@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from channels.base import Channel
 from config.settings import Settings
-from gateway.delivery.queue import due_channels, oldest, pending
+from gateway.delivery.queue import DUE_CHANNELS, oldest, pending
 from gateway.delivery.sender import Sender
 from gateway.health.journal import Journal
 from gateway.health.others import Others
@@ -64,7 +64,6 @@ class Deliverer:
             )
             for name, channel in channels.items()
         }
-        self._due = due_channels(store, list(channels))
         self._bell = Bell(store, self._rung)
 
     def wake(self) -> None:
@@ -104,7 +103,7 @@ class Deliverer:
                 await self._bell.hang()
             try:
                 async with self._store.read() as connection:
-                    due = (await connection.execute(self._due)).scalars().all()
+                    due = (await connection.execute(DUE_CHANNELS, {"channels": list(self.senders)})).scalars().all()
             except (StoreUnavailable, DBAPIError) as error:
                 log.debug("delivery.look_failed", reason=type(error).__name__)
             else:

@@ -6,21 +6,16 @@ due again, with its owner still on it: whoever takes it then knows that the citi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import (
-    ARRAY,
-    Select,
-    Text,
     and_,
     bindparam,
     case,
     exists,
     func,
-    literal,
     null,
     or_,
     select,
@@ -33,7 +28,7 @@ from gateway.dispatcher.outgoing import reply_told
 from gateway.store.bulk import execute_each
 from gateway.store.deadletters import bury
 from gateway.store.engine import Store
-from gateway.store.sql import among, clock, texts
+from gateway.store.sql import among, clock, each, texts
 from gateway.store.tables import cases, deliveries, outbox, publications
 from normalizer.cloudevents import headers
 from normalizer.messages import DeadLetter, encode
@@ -83,6 +78,11 @@ _RECALL = (
     )
     .values(due_at=clock())
 )
+_CHANNEL = each(texts("channels"))
+DUE_CHANNELS = select(_CHANNEL).where(
+    exists().where(outbox.c.channel == _CHANNEL, outbox.c.state == "waiting", outbox.c.due_at <= clock())
+)
+"""Which of ``channels`` have a reply that is due, by the first row of each in the index."""
 _WAITING = (
     select(outbox.c.channel, func.count().label("waiting"))
     .where(outbox.c.state == "waiting")
@@ -214,16 +214,6 @@ class Queue:
         """The provider is back: what waits for its next attempt is due now."""
         async with self._store.write() as connection:
             await connection.execute(_RECALL, {"at_channel": self._channel})
-
-
-def due_channels(store: Store, channels: Sequence[str]) -> Select[Any]:
-    """Which of ``channels`` have a reply that is due, by the first row of each in the index; made once, asked often."""
-    if store.sqlite:
-        name = func.json_each(json.dumps(channels)).table_valued("value").c.value
-    else:
-        name = func.unnest(literal(list(channels), ARRAY(Text))).column_valued("name")
-    due = exists().where(outbox.c.channel == name, outbox.c.state == "waiting", outbox.c.due_at <= clock())
-    return select(name).where(due)
 
 
 async def pending(store: Store) -> dict[str, int]:

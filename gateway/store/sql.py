@@ -53,6 +53,10 @@ class _Among(FunctionElement[bool]):
     inherit_cache = True
 
 
+class _Each(FunctionElement[Any]):
+    inherit_cache = True
+
+
 class _Clock(FunctionElement[float]):
     type = Double()
     inherit_cache = True
@@ -64,6 +68,13 @@ def among(
     """``column`` is one of the values: the same statement whatever their number, so that it is prepared once."""
     given = values if isinstance(values, BindParameter) else bindparam(None, values, type_=Many(Text), unique=True)
     return _Among(column, given)
+
+
+def each(values: BindParameter[Collection[Any]]) -> ColumnElement[Any]:
+    """A row for each of the values, as a column to select or to compare with."""
+    # PostgreSQL calls the column as the function's alias says, SQLite always by this name.
+    column: ColumnElement[Any] = _Each(values).table_valued("value", name="value").c.value
+    return column
 
 
 def clock() -> FunctionElement[float]:
@@ -81,6 +92,16 @@ def _among(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 def _among_on_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(one, **options) for one in element.clauses)
     return f"({column} IN (SELECT value FROM json_each({values})))"  # noqa: S608 - both come from the compiler
+
+
+@compiles(_Each)
+def _each(element: _Each, compiler: SQLCompiler, **options: Any) -> str:
+    return f"unnest({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Each, "sqlite")
+def _each_on_sqlite(element: _Each, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 @compiles(_Clock)

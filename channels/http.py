@@ -10,6 +10,7 @@ import asyncio
 import base64
 import email.utils
 import re
+import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
+from aiohappyeyeballs import start_connection
 from yarl import URL
 
 from channels.connection import Broken, Connection, HttpResponse
@@ -28,6 +30,9 @@ __all__ = ["HttpClient", "HttpResponse", "classify", "retry_after"]
 MAX_RETRY_AFTER = 24 * 3600.0
 KEEP_SECONDS = 15.0
 """How long a connection is kept between two calls: most servers keep theirs longer, so ours is the first to hang up."""
+
+NEXT_ADDRESS = 0.25
+"""Seconds that one address of a server has to answer before the next is tried beside it (RFC 8305 section 5)."""
 
 _NOWHERE = URL("/")
 _PORTS = {"http": 80, "https": 443}
@@ -45,11 +50,12 @@ class _Place(NamedTuple):
 
 
 class _Target(NamedTuple):
-    """A URL, read: its place, the path with the query as they go out, and the headers that it stands for."""
+    """A URL, read: its place, the path with the query as they go out, the headers of any call, and who asks."""
 
     place: _Place
     path: str
     head: str
+    authorization: str
 
 
 class HttpClient:
@@ -118,16 +124,25 @@ class HttpClient:
         return None
 
     async def _connect(self, place: _Place) -> Connection:
+        loop = asyncio.get_running_loop()
+        tls = _trusting() if place.scheme == "https" else None
+        sock: socket.socket | None = None
         try:
             async with asyncio.timeout(self._connect_timeout):
-                _, connection = await asyncio.get_running_loop().create_connection(
+                found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+                sock = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS, interleave=1)
+                _, connection = await loop.create_connection(
                     lambda: Connection(self._all.discard),
-                    place.host,
-                    place.port,
-                    ssl=_trusting() if place.scheme == "https" else None,
+                    sock=sock,
+                    ssl=tls,
+                    server_hostname=place.host if tls else None,
                 )
         except (OSError, TimeoutError, UnicodeError) as error:
             raise RetryLater(f"cannot connect to the provider ({_named(error)})", reason="connection") from error
+        except BaseException:
+            if sock is not None:
+                sock.close()
+            raise
         self._all.add(connection)
         return connection
 
@@ -167,10 +182,11 @@ def _read(url: str) -> _Target:
     host = read.host_subcomponent or ""
     named = host if place.port == _PORTS[place.scheme] else f"{host}:{place.port}"
     head = f"Host: {named}\r\nUser-Agent: lapor-gateway\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+    authorization = ""
     if read.user is not None:
         pair = base64.b64encode(f"{read.user}:{read.password or ''}".encode()).decode("ascii")
-        head += f"Authorization: Basic {pair}\r\n"
-    return _Target(place, read.raw_path_qs, head)
+        authorization = f"Authorization: Basic {pair}\r\n"
+    return _Target(place, read.raw_path_qs, head, authorization)
 
 
 def _written(
@@ -200,6 +216,8 @@ def _written(
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
             raise Misconfigured(f"the header {name!r} for the provider cannot be sent", reason="bad_header")
         head += f"{name}: {value}\r\n"
+    if "authorization" not in own:
+        head += target.authorization
     if media_type and "content-type" not in own:
         head += f"Content-Type: {media_type}\r\n"
     if body or method not in ("GET", "DELETE"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -186,8 +187,17 @@ class TestRequest:
         ],
     )
     def test_the_host_and_who_asks(self, url: str, host: str, authorization: str) -> None:
-        head = dict(line.split(": ", 1) for line in client._read(url).head.split("\r\n") if line)
+        read = client._read(url)
+        head = dict(line.split(": ", 1) for line in (read.head + read.authorization).split("\r\n") if line)
         assert (head["Host"], head.get("Authorization", "")) == (host, authorization)
+
+    async def test_a_caller_s_own_proof_goes_before_the_url_s(self, http: HttpClient) -> None:
+        async with Server([YES], [YES]) as server:
+            url = f"http://lapor:sandi@127.0.0.1:{server.port}/"
+            await http.request("GET", url)
+            await http.request("GET", url, headers={"authorization": "Bearer kunci"})
+        proofs = [re.findall(rb"(?i)authorization: (\w+)", heard) for heard in server.heard]
+        assert proofs == [[b"Basic"], [b"Bearer"]]
 
     @pytest.mark.parametrize(
         "url", ["", "/a", "ftp://a/", "http://", "http://:80/", "http://a:99999/", "a b", "http://["]
@@ -414,6 +424,20 @@ class TestTrouble:
         with pytest.raises(RetryLater) as caught:
             await http.request("GET", "http://nowhere.invalid/")
         assert (type(caught.value), caught.value.reason) == (RetryLater, "connection")
+
+    async def test_an_address_that_is_silent_is_not_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch, http: HttpClient
+    ) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def two(_host: str, port: int, **_: object) -> list[Any]:
+            # The first is of a network for documents, where nobody answers.
+            places = ["192.0.2.1", "127.0.0.1"]
+            return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (place, port)) for place in places]
+
+        monkeypatch.setattr(loop, "getaddrinfo", two)
+        async with Server([YES]) as server:
+            assert (await http.request("GET", f"http://provider.example:{server.port}/")).body == b"yes"
 
     async def test_a_connection_that_does_not_come_about(self) -> None:
         # Connected to, but TLS is never spoken: nothing of the request went out.

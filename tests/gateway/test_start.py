@@ -9,6 +9,8 @@ import pytest
 
 STARTED = """
 import sys
+import gateway.__main__
+gateway.__main__._import_structlog()
 import gateway.cli, gateway.log, gateway.app, gateway.console.pages
 from config.settings import Settings
 from gateway.channelset import load_channels
@@ -34,7 +36,20 @@ def test_a_channel_that_is_not_configured_is_not_imported(imported: set[str], ch
 
 @pytest.mark.parametrize(
     "library",
-    ["aiokafka", "aiosmtpd", "aiosmtplib", "alembic", "imap_tools", "inscriptis", "phonenumbers", "telegram", "tweepy"],
+    [
+        *(
+            "aiokafka",
+            "aiosmtpd",
+            "aiosmtplib",
+            "alembic",
+            "imap_tools",
+            "inscriptis",
+            "phonenumbers",
+            "telegram",
+            "tweepy",
+        ),
+        *("asyncpg", "rich", "sqlalchemy.dialects.postgresql"),
+    ],
 )
 def test_what_only_some_need_is_not_imported(imported: set[str], library: str) -> None:
     assert library not in imported

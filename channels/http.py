@@ -61,13 +61,14 @@ class _Target(NamedTuple):
 class HttpClient:
     """The connections of one process to providers, kept between calls. It never repeats a request by itself.
 
-    ``timeout`` is the whole of one call in seconds, ``connect_timeout`` the part until a connection stands. Open it
-    inside the running loop and close it at the end.
+    ``timeout`` is the whole of one call in seconds, ``connect_timeout`` the part until a connection stands, at most
+    half of it. Open it inside the running loop and close it at the end.
     """
 
     def __init__(self, *, timeout: float = 10.0, connect_timeout: float = 5.0) -> None:
         self._timeout = timeout
-        self._connect_timeout = connect_timeout
+        # Ended by the bound of the whole call, a connection that did not stand would be taken for a lost answer.
+        self._connect_timeout = min(connect_timeout, timeout / 2)
         self._idle: dict[_Place, list[Connection]] = {}
         self._all: set[Connection] = set()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -126,10 +127,10 @@ class HttpClient:
     async def _connect(self, place: _Place) -> Connection:
         loop = asyncio.get_running_loop()
         tls = _trusting() if place.scheme == "https" else None
-        sock: socket.socket | None = None
         try:
             async with asyncio.timeout(self._connect_timeout):
                 found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+                # From here to the next line nothing can come between: the loop takes the socket over.
                 sock = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS, interleave=1)
                 _, connection = await loop.create_connection(
                     lambda: Connection(self._all.discard),
@@ -139,10 +140,8 @@ class HttpClient:
                 )
         except (OSError, TimeoutError, UnicodeError) as error:
             raise RetryLater(f"cannot connect to the provider ({_named(error)})", reason="connection") from error
-        except BaseException:
-            if sock is not None:
-                sock.close()
-            raise
+        if not connection.usable:
+            raise RetryLater("the provider hung up before it was asked", reason="connection")
         self._all.add(connection)
         return connection
 

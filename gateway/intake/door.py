@@ -178,6 +178,8 @@ class Door:
         except Exception:
             # Without an answer the connection would wait for ever, and the end of the program for it.
             log.exception("intake.failed", channel=self.name)
+        if answer.status == 500:
+            self._metrics.requests_refused.labels(self.name, "internal").inc()
         answer.headers["Server"] = NAME
         short.answered(whole(self._noted(answer, short.call, short.request, short.began)))
 

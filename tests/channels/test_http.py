@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-import httptools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -312,9 +311,6 @@ class TestAnswer:
         assert HttpResponse(200, {}, b'{"a": 1}').json() == {"a": 1}
         assert HttpResponse(200, {}, b"\xff").json() is None
 
-    def test_the_parser_has_what_is_used_of_it(self) -> None:
-        assert httptools.HttpResponseParser(None).should_keep_alive() in (True, False)
-
 
 class TestConnections:
     async def test_one_after_another_on_one(self, http: HttpClient) -> None:
@@ -439,9 +435,10 @@ class TestTrouble:
         async with Server([YES]) as server:
             assert (await http.request("GET", f"http://provider.example:{server.port}/")).body == b"yes"
 
-    async def test_a_connection_that_does_not_come_about(self) -> None:
+    @pytest.mark.parametrize("bounds", [{"connect_timeout": 0.2}, {"timeout": 0.4}])
+    async def test_a_connection_that_does_not_come_about(self, bounds: dict[str, float]) -> None:
         # Connected to, but TLS is never spoken: nothing of the request went out.
-        async with Server() as server, HttpClient(connect_timeout=0.2) as http:
+        async with Server() as server, HttpClient(**bounds) as http:
             with pytest.raises(RetryLater) as caught:
                 await http.request("GET", f"https://127.0.0.1:{server.port}/")
         assert (type(caught.value), caught.value.reason) == (RetryLater, "connection")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -224,7 +225,10 @@ async def test_what_fails_while_it_is_refused_is_answered_too(tmp_path: Path, mo
     head = HEAD + b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(body)
     async with running(settings(tmp_path), role="intake") as inside:
         status, _, said = await _said(inside, [head + body])
+        async with aiohttp.ClientSession() as http, http.get(f"{inside.url}/metrics") as shown:
+            metrics = await shown.text()
     assert (status, b'"internal"' in said) == (500, True)
+    assert 'lapor_gateway_requests_refused_total{channel="sms",code="internal"} 1.0' in metrics
 
 
 async def _said(inside: Inside, pieces: Sequence[bytes]) -> tuple[int, list[bytes], bytes]:

@@ -72,16 +72,20 @@ class Connection(asyncio.Protocol):
         """Whether another call can be made on it."""
         return self._transport is not None and not self._transport.is_closing()
 
-    async def call(self, request: bytes) -> HttpResponse:
+    async def call(self, request: bytes, until: float) -> HttpResponse:
         """Send one whole request, of any method but HEAD and CONNECT, and wait for the answer.
 
-        Raises :class:`Broken`, also where nothing of the request went out. Whoever does not wait for the answer has
-        the connection closed: what would come on it belongs to nobody.
+        ``until`` is by the loop's clock. Raises :class:`TimeoutError` then, and :class:`Broken`, also where nothing of
+        the request went out. Whoever does not wait for the answer has the connection closed: what would come on it
+        belongs to nobody.
         """
         if self._transport is None or self._transport.is_closing():
             raise Broken("closed")
         self._begin()
-        self._waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        # asyncio's own bounds take five times as long to set and to lift.
+        bound = loop.call_at(until, self._late)
         self._transport.write(request)
         try:
             return await self._waiter
@@ -89,7 +93,12 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         finally:
+            bound.cancel()
             self._waiter = None
+
+    def _late(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
 
     def abort(self) -> None:
         """Close at once."""

@@ -105,10 +105,10 @@ class HttpClient:
             raise RuntimeError("the HTTP client is not open")
         target = _read(url)
         call = _written(method, target, params, data, json, headers)
+        until = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout):
-                connection = self._kept(target.place) or await self._connect(target.place)
-                response = await connection.call(call)
+            connection = self._kept(target.place) or await self._connect(target.place)
+            response = await connection.call(call, until)
         except (Broken, TimeoutError, OSError) as error:
             raise Uncertain(f"no answer from the provider ({_named(error)})") from error
         self._keep(target.place, connection)

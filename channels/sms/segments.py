@@ -7,6 +7,7 @@ segment to its header.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Literal
 
@@ -40,7 +41,7 @@ JOINED: dict[Encoding, int] = {"gsm": 153, "ucs2": 67}
 """Units (septets, UTF-16 code units) of a message alone, and of one segment of several."""
 
 _SEPTETS = {char: 1 for char in BASIC if char != "\x1b"} | dict.fromkeys(EXTENSION.values(), 2)
-_GSM = frozenset(_SEPTETS)
+_ALL_GSM = re.compile(f"[{re.escape(''.join(_SEPTETS))}]*").fullmatch
 
 _PLAIN = str.maketrans(
     {
@@ -55,6 +56,9 @@ _PLAIN = str.maketrans(
 )
 
 
+_FANCY = re.compile(f"[{''.join(map(chr, _PLAIN))}]").search
+
+
 class Segments(msgspec.Struct, frozen=True):
     """What a text costs: its encoding, its length in that encoding's units, and the number of messages it takes."""
 
@@ -65,7 +69,7 @@ class Segments(msgspec.Struct, frozen=True):
 
 def encoding(text: str) -> Encoding:
     """``gsm`` where every character is in the default alphabet or its extension, else ``ucs2``."""
-    return "gsm" if _GSM.issuperset(text) else "ucs2"
+    return "gsm" if _ALL_GSM(text) else "ucs2"
 
 
 def weigh(text: str, alphabet: Encoding) -> int:
@@ -100,7 +104,7 @@ def to_gsm(text: str) -> str:
 
     Nothing else is touched, so the result may still need UCS-2.
     """
-    return text.translate(_PLAIN)
+    return text.translate(_PLAIN) if _FANCY(text) else text
 
 
 def from_gsm(septets: bytes) -> str:

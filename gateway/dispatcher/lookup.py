@@ -83,10 +83,19 @@ class Known(msgspec.Struct):
     heard: set[Place] = msgspec.field(default_factory=set)
     words: dict[str, Sighting] = msgspec.field(default_factory=dict)
     recent: dict[str, list[float]] = msgspec.field(default_factory=lambda: defaultdict(list))
+    _word_keys: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
+
+    def words_key(self, event: ComplaintEvent) -> str:
+        """Whose words these are, for row 11; ``""`` for a message that is not a person's first version."""
+        # A part that came too late to be joined becomes a message of its own: the same id, another kind.
+        place = (event.id, event.kind)
+        key = self._word_keys.get(place)
+        if key is None:
+            key = self._word_keys[place] = _words_key(event)
+        return key
 
 
-def words_key(event: ComplaintEvent) -> str:
-    """Whose words these are, for row 11; ``""`` for a message that is not a person's first version."""
+def _words_key(event: ComplaintEvent) -> str:
     if event.kind != "message" or event.automated:
         return ""
     words = words_hash(event.subject, event.text)
@@ -144,7 +153,7 @@ class Lookup:
             known.recent[row.sender_key].append(row.received_at)
 
     async def _same_words(self, known: Known, events: Sequence[ComplaintEvent], earliest: float) -> None:
-        words = {key for event in events if (key := words_key(event))}
+        words = {key for event in events if (key := known.words_key(event))}
         if not words:
             return
         since = earliest - self._rules.duplicate_window

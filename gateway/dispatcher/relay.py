@@ -34,6 +34,7 @@ PACE_SECONDS = 0.1
 
 _ANY = select(publications.c.id).limit(1)
 _OLDEST = select(publications).order_by(publications.c.id).limit(BATCH)
+_headers = msgspec.json.Decoder(tuple[tuple[str, bytes], ...]).decode
 _SAID = delete(publications).where(among(publications.c.id, numbers("ids")))
 
 
@@ -128,5 +129,4 @@ class Relay:
 
 
 def _record(row: Any) -> Record:
-    headers = msgspec.json.decode(row.headers, type=tuple[tuple[str, bytes], ...])
-    return Record(row.topic, row.key, row.value, headers)
+    return Record(row.topic, row.key, row.value, _headers(row.headers))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.attachments.shapes import waiting_rows
 from gateway.dispatcher.facts import CaseFacts, Facts, SenderFacts
-from gateway.dispatcher.lookup import Known, Sighting, words_key
+from gateway.dispatcher.lookup import Known, Sighting
 from gateway.dispatcher.outgoing import outbox_row, reachable_apart
 from gateway.dispatcher.rules import Decision, Row, Template
 from gateway.replies import Replies
@@ -147,7 +146,7 @@ class WorkingSet:
 
     def record(self, event: ComplaintEvent, row: Row, case_number: str | None, *, gathering: int | None = None) -> None:
         """Keep one version of a message, as evidence."""
-        words = words_key(event)
+        words = self._known.words_key(event)
         at = event.received_at.timestamp()
         self._known.seen.add(event.id)
         if case_number and words:
@@ -181,12 +180,12 @@ class WorkingSet:
 
     async def write(self, connection: AsyncConnection) -> None:
         """Write everything in this transaction, a statement a table."""
-        await execute_each(connection, _INSERT[senders], _rows(self._new_senders.values(), SenderFacts))
+        await execute_each(connection, _INSERT[senders], _rows(self._new_senders.values()))
         changed = self._changed(self._known.senders, self._changed_senders, self._new_senders)
-        await execute_each(connection, _UPDATE_SENDER, _rows(changed, SenderFacts, "to_"))
-        await execute_each(connection, _INSERT[cases], _rows(self._new_cases.values(), CaseFacts))
+        await execute_each(connection, _UPDATE_SENDER, _changes(changed))
+        await execute_each(connection, _INSERT[cases], _rows(self._new_cases.values()))
         changed = self._changed(self._known.cases, self._changed_cases, self._new_cases)
-        await execute_each(connection, _UPDATE_CASE, _rows(changed, CaseFacts, "to_"))
+        await execute_each(connection, _UPDATE_CASE, _changes(changed))
         for table, rows in (
             (messages, self._messages),
             (attachments, self._attachments),
@@ -207,7 +206,7 @@ class WorkingSet:
         return found
 
     def _same_words(self, event: ComplaintEvent, at: float) -> CaseFacts | None:
-        sighting = self._known.words.get(words_key(event))
+        sighting = self._known.words.get(self._known.words_key(event))
         if sighting is None or at - sighting.received_at >= self._duplicate_window:
             return None
         return self._known.cases.get(sighting.case_number)
@@ -330,7 +329,9 @@ def _told(case: CaseFacts, event: ComplaintEvent, *, opened: bool) -> CaseEvent:
     )
 
 
-def _rows(things: Iterable[Any], shape: type[CaseFacts | SenderFacts], prefix: str = "") -> list[dict[str, Any]]:
-    fields = tuple(shape.__struct_fields__)
-    names, values = [prefix + field for field in fields], attrgetter(*fields)
-    return [dict(zip(names, values(thing), strict=True)) for thing in things]
+def _rows(things: Iterable[CaseFacts | SenderFacts]) -> list[dict[str, Any]]:
+    return [msgspec.structs.asdict(thing) for thing in things]
+
+
+def _changes(things: Iterable[CaseFacts | SenderFacts]) -> list[dict[str, Any]]:
+    return [{f"to_{name}": value for name, value in row.items()} for row in _rows(things)]

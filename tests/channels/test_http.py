@@ -84,13 +84,17 @@ async def http() -> AsyncIterator[HttpClient]:
         yield http
 
 
+def _soon() -> float:
+    return asyncio.get_running_loop().time() + PATIENCE
+
+
 def read(answer: Sequence[bytes], *, then_hang_up: bool = False) -> HttpResponse:
     """The answer that comes in these pieces, by a connection without a wire. Raises :class:`Broken`."""
 
     async def exchange() -> HttpResponse:
         connection = Connection(lambda _: None)
         connection.connection_made(_Wire(connection, list(answer), then_hang_up))
-        return await asyncio.wait_for(connection.call(b"GET / HTTP/1.1\r\n\r\n"), PATIENCE)
+        return await connection.call(b"GET / HTTP/1.1\r\n\r\n", _soon())
 
     return asyncio.run(exchange())
 
@@ -349,12 +353,12 @@ class TestConnections:
         connection = Connection(lost.append)
         wire = _Wire(connection, [YES], hang_up=False)
         connection.connection_made(wire)
-        await connection.call(b"GET / HTTP/1.1\r\n\r\n")
+        await connection.call(b"GET / HTTP/1.1\r\n\r\n", _soon())
         assert connection.usable
         connection.data_received(YES)
         assert not connection.usable
         with pytest.raises(Broken):
-            await connection.call(b"GET / HTTP/1.1\r\n\r\n")
+            await connection.call(b"GET / HTTP/1.1\r\n\r\n", _soon())
 
     async def test_one_that_rests_too_long_is_closed(self, monkeypatch: pytest.MonkeyPatch, http: HttpClient) -> None:
         monkeypatch.setattr(client, "KEEP_SECONDS", 0.05)

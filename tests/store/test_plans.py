@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from benchmarks import grown, hot
 from benchmarks.plans import Plan, listened, plans_of
@@ -81,6 +81,19 @@ async def test_a_statement_that_reads_everything_is_seen(grown_store: Store) -> 
             await connection.execute(select(outbox.c.id).where(outbox.c.address == "+628121"))
     [plan] = await plans_of(grown_store, heard, any_size=True)
     assert plan.scans == ("outbox",)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+async def test_a_plan_made_while_tables_are_small_is_one_for_large_ones(store: Store) -> None:
+    await grown.grow(store, 1, 10, ahead=10, now=time.time())
+    async with store.engine.connect() as first, store.engine.connect() as second:
+        for connection in (first, second):
+            await connection.execute(text("ANALYZE"))
+            await connection.rollback()
+            looked_up = text("EXPLAIN SELECT opened_at FROM cases WHERE number = ANY (ARRAY['1', '2'])")
+            plan = "\n".join((await connection.execute(looked_up)).scalars())
+            assert "Index" in plan
+            assert "Seq Scan" not in plan
 
 
 def _all_by_index(plans: list[Plan]) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,8 +43,8 @@ class SqliteLog:
         self._reading: sqlite3.Connection | None = None
         self._tick: list[Job] = []
         self._gather = Gather(self._hand_over)
-        self._version = 0
-        self._listeners: list[asyncio.Future[None]] = []
+        self._versions: dict[str, int] = defaultdict(int)
+        self._listeners: dict[str, set[asyncio.Future[None]]] = defaultdict(set)
         self._consumers: list[SqliteConsumer] = []
         self.unreadable = 0
         """Records that consumers of this process could not read and passed over."""
@@ -117,19 +118,22 @@ class SqliteLog:
             detail = getattr(error, "sqlite_errorname", None) or type(error).__name__
             raise LogUnavailable(f"the log's file cannot be read ({detail})") from error
 
-    @property
-    def version(self) -> int:
-        """Counts the transactions of this process; see :meth:`changed`."""
-        return self._version
+    def version(self, topics: Sequence[str]) -> int:
+        """Counts the transactions of this process that had records of these topics; see :meth:`changed`."""
+        return sum(self._versions[topic] for topic in topics)
 
-    async def changed(self, version: int, timeout: float) -> None:
-        """Wait until this process has written since ``version``, for at most ``timeout`` seconds."""
-        if version == self._version:
-            listener = asyncio.get_running_loop().create_future()
-            self._listeners.append(listener)
+    async def changed(self, topics: Sequence[str], version: int, timeout: float) -> None:
+        """Wait until this process has appended to a topic since ``version``, for at most ``timeout`` seconds."""
+        if version != self.version(topics):
+            return
+        listener = asyncio.get_running_loop().create_future()
+        for topic in topics:
+            self._listeners[topic].add(listener)
+        try:
             await asyncio.wait([listener], timeout=timeout)
-            if not listener.done():
-                self._listeners.remove(listener)
+        finally:
+            for topic in topics:
+                self._listeners[topic].discard(listener)
 
     def forget(self, consumer: SqliteConsumer) -> None:
         """A consumer has been closed."""
@@ -157,11 +161,11 @@ class SqliteLog:
                 else:
                     job.future.set_exception(type(error)(*error.args))
         if error is None:
-            self._version += 1
-            listeners, self._listeners = self._listeners, []
-            for listener in listeners:
-                if not listener.done():
-                    listener.set_result(None)
+            for topic in {record.topic for job in jobs for record in job.records}:
+                self._versions[topic] += 1
+                for listener in self._listeners[topic]:
+                    if not listener.done():
+                        listener.set_result(None)
 
     def _query(self, query: Callable[[sqlite3.Connection], T]) -> T:
         if self._reading is None:

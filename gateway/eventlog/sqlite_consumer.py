@@ -6,7 +6,7 @@ import asyncio
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -73,7 +73,7 @@ class SqliteConsumer:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while True:
-            version = self._log.version
+            version = self._log.version(self._topics)
             if await self._active():
                 if not self._buffer:
                     await self._refill(limit)
@@ -82,7 +82,7 @@ class SqliteConsumer:
             remaining = deadline - loop.time()
             if remaining <= 0:
                 return ()
-            await self._log.changed(version, min(remaining, POLL_SECONDS))
+            await self._log.changed(self._topics, version, min(remaining, POLL_SECONDS))
 
     async def commit(self) -> None:
         """Commit everything that :meth:`fetch` has returned so far. Raises :class:`LogUnavailable`."""
@@ -127,9 +127,9 @@ class SqliteConsumer:
 
     async def _refill(self, limit: int) -> None:
         """Read about ``limit`` records of every topic, so that a busy one does not starve the others."""
-        for topic in self._topics:
-            start = self._read[topic]
-            rows, unreadable = await self._log.read(partial(_next_batches, topic=topic, start=start, limit=limit))
+        starts = {topic: self._read[topic] for topic in self._topics}
+        found = await self._log.read(partial(_next_batches_each, starts=starts, limit=limit))
+        for (topic, start), (rows, unreadable) in zip(starts.items(), found, strict=True):
             if unreadable is not None:
                 log.error("log.sqlite.page_unreadable", topic=topic, offset=start, skipped_to=unreadable + 1)
                 self._log.unreadable += unreadable + 1 - start
@@ -165,6 +165,12 @@ class SqliteConsumer:
             first, end = connection.execute(BOUNDS, (topic,)).fetchone()
             lag += max(0, end - max(first, positions.get(topic, 0)))
         return lag
+
+
+def _next_batches_each(
+    connection: sqlite3.Connection, starts: Mapping[str, int], limit: int
+) -> list[tuple[list[_Row], int | None]]:
+    return [_next_batches(connection, topic, start, limit) for topic, start in starts.items()]
 
 
 def _next_batches(connection: sqlite3.Connection, topic: str, start: int, limit: int) -> tuple[list[_Row], int | None]:

@@ -4,7 +4,8 @@ For each row that handling takes several times as long as the database does. It 
 values into the driver's; the tables here have only types that both drivers take as they are.
 
 An insert goes further. A statement a row would be begun and ended a row by PostgreSQL, and would give the interpreter
-lock away a row in SQLite's thread. So the one takes all rows by COPY, the other as many as fit into a statement.
+lock away a row in SQLite's thread. So the one takes all rows by COPY, the other as many as fit into a statement, with
+what the transaction asks next.
 """
 
 from __future__ import annotations
@@ -42,27 +43,33 @@ async def execute_each(
 
     Keep the statement: it is compiled once and remembered for as long as the program runs. An insert sets the columns
     that the keys name, in the order of the rows; an update the parameters. It needs two parameters or more.
-    Raises :class:`~sqlalchemy.exc.DBAPIError`, as any statement does.
+    Raises :class:`~sqlalchemy.exc.DBAPIError`, as any statement does; on SQLite that may come with the next one, or
+    with the commit, and the transaction is lost.
     """
     if not rows:
         return
     prepared = _prepare(statement, tuple(rows[0]), connection.dialect)
     take, constants = itemgetter(*prepared.names), prepared.constants
     values = [take({**constants, **row} if constants else row) for row in rows]
-    if not isinstance(statement, Insert):
-        await connection.exec_driver_sql(prepared.sql, values)
-    elif connection.dialect.name == "postgresql":
-        await _copy(connection, statement.table.name, prepared, values)
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    if connection.dialect.name == "postgresql":
+        if isinstance(statement, Insert):
+            await _copy(connection, driver, statement.table.name, prepared, values)
+        else:
+            await connection.exec_driver_sql(prepared.sql, values)
+    elif isinstance(statement, Insert):
+        _insert_some_at_once(driver, prepared.sql, values)
     else:
-        await _insert_some_at_once(connection, prepared.sql, values)
+        driver.later(prepared.sql, values, many=True)
 
 
-async def _copy(connection: AsyncConnection, table: str, prepared: Prepared, values: Sequence[tuple[Any, ...]]) -> None:
+async def _copy(
+    connection: AsyncConnection, driver: Any, table: str, prepared: Prepared, values: Sequence[tuple[Any, ...]]
+) -> None:
     """By the driver's own hand, and with errors as SQLAlchemy tells them."""
     from asyncpg import IntegrityConstraintViolationError, PostgresError
     from asyncpg import InterfaceError as DriverError
 
-    driver: Any = (await connection.get_raw_connection()).driver_connection
     if not driver.is_in_transaction():
         # SQLAlchemy begins the transaction with its first statement; the driver would copy outside of any.
         await connection.execute(_BEGIN)
@@ -82,13 +89,13 @@ async def _copy(connection: AsyncConnection, table: str, prepared: Prepared, val
         raise kind(prepared.sql, None, error, hide_parameters=True) from error
 
 
-async def _insert_some_at_once(connection: AsyncConnection, sql: str, values: Sequence[tuple[Any, ...]]) -> None:
+def _insert_some_at_once(driver: Any, sql: str, values: Sequence[tuple[Any, ...]]) -> None:
     before, _, one = sql.rpartition(" VALUES ")
     done = 0
     for size in AT_ONCE:
         several = f"{before} VALUES {', '.join([one] * size)}"
         while len(values) - done >= size:
-            await connection.exec_driver_sql(several, tuple(chain.from_iterable(values[done : done + size])))
+            driver.later(several, tuple(chain.from_iterable(values[done : done + size])))
             done += size
 
 

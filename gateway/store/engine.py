@@ -52,13 +52,13 @@ class Store:
         self._turn = asyncio.Lock()
         # Parameters hold what citizens wrote: no error may bear them.
         options: dict[str, Any] = {"hide_parameters": True}
+        # The connection that was used last has its statements and its pages at hand.
+        options["pool_use_lifo"] = True
         if self.sqlite:
             options["connect_args"] = {"timeout": BUSY_TIMEOUT}
         else:
             options |= {
                 "pool_size": pool_size,
-                # The connection that was used last has its statements and its tables at hand.
-                "pool_use_lifo": True,
                 "max_overflow": pool_size,
                 "pool_recycle": 1800,
                 "connect_args": {"timeout": 5, "command_timeout": 60},
@@ -123,8 +123,8 @@ def _prepare_postgresql(engine: AsyncEngine) -> None:
 
     A connection keeps the plans it made. Those made while a table is small read it from end to end, and go on doing so
     while it grows, until PostgreSQL counts its rows: a minute or more, and ten times the work. Every statement of ours
-    has its index, so whole reads are ruled out. Up to PostgreSQL 17 the price of what is ruled out would make it compile
-    statements that take less time than that.
+    has its index, so whole reads are ruled out. Up to PostgreSQL 17 the price of what is ruled out would have it
+    compile statements that take less time than that.
     """
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -173,4 +173,4 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
         mode = connection.get_execution_options().get("begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        connection.connection.driver_connection.later(f"BEGIN {mode}")

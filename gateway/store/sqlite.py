@@ -2,7 +2,8 @@
 
 aiosqlite goes to the thread and back four times for a query: for the cursor, the statement, the rows, the end of the
 cursor. Each way costs more than most statements do, and takes the interpreter from whoever has it. So the four are one
-here. The inner names of aiosqlite that this uses are held by ``tests/store/test_sqlite.py``.
+here, and what answers nothing (BEGIN, inserts) goes with what is asked next, the COMMIT at the latest. The inner names
+of aiosqlite that this uses are held by ``tests/store/test_sqlite.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 Rows = list[tuple[Any, ...]]
+Statement = tuple[str, Sequence[Any], bool]
+"""A statement, its parameters, and whether it is to be executed for each of them."""
 
 
 class Connection(aiosqlite.Connection):
@@ -29,6 +32,16 @@ class Connection(aiosqlite.Connection):
 
     _at_rest = False
     """Whether all that was asked for is done; a wait that is cancelled leaves its statement in the thread's queue."""
+    _before: tuple[Statement, ...] = ()
+    _spoilt = False
+    """Whether one of the statements before has failed: those behind it were not executed."""
+
+    def later(self, sql: str, parameters: Sequence[Any] = (), *, many: bool = False) -> None:
+        """Execute a statement that answers nothing with what is asked next, which raises its :class:`sqlite3.Error`.
+
+        With ``many`` it is executed for each of the parameters. After an error the transaction can only be rolled back.
+        """
+        self._before = (*self._before, (sql, parameters, many))
 
     async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
         if not self._running or self._connection is None:
@@ -36,10 +49,27 @@ class Connection(aiosqlite.Connection):
         self._at_rest = False
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Any] = loop.create_future()
-        self._tx.put_nowait((None, partial(_work, loop, done, partial(fn, *args, **kwargs))))
+        before, self._before = self._before, ()
+        self._tx.put_nowait((None, partial(_work, loop, done, partial(self._with, before, fn, *args, **kwargs))))
         result = await done
         self._at_rest = True
         return result
+
+    def _with(self, before: tuple[Statement, ...], fn: Any, *args: Any, **kwargs: Any) -> Any:
+        """Within the thread: what waited, and what is asked for."""
+        for sql, parameters, many in before:
+            try:
+                (self._conn.executemany if many else self._conn.execute)(sql, parameters)
+            except sqlite3.Error:
+                self._spoilt = True
+                raise
+        return fn(*args, **kwargs)
+
+    async def commit(self) -> None:
+        """Commit. Raises :class:`sqlite3.Error` for what waited, or failed before."""
+        if self._spoilt:
+            raise sqlite3.OperationalError("a statement of this transaction has failed")
+        await super().commit()
 
     def stop(self) -> None:
         """End the thread behind what it has been asked for; nobody waits for that."""
@@ -54,8 +84,10 @@ class Connection(aiosqlite.Connection):
 
     async def rollback(self) -> None:
         """Roll back; where no transaction can be open, as at most returns to the pool, nobody is asked."""
+        self._before = ()
         if not self._at_rest or self.in_transaction:
             await super().rollback()
+        self._spoilt = False
 
 
 class Cursor:

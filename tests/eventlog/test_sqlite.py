@@ -53,6 +53,16 @@ async def test_the_file_is_synced_at_every_commit_and_readers_do_not_wait(log: S
     assert synchronous == [2]
 
 
+async def test_who_waits_for_a_topic_is_woken_by_its_records_alone(log: SqliteLog) -> None:
+    waiting = asyncio.ensure_future(log.changed(["t", "u"], log.version(["t", "u"]), 600))
+    await log.append([record("other", "k", "v")])
+    await log.write(("SELECT 1", ()))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await log.append([record("other", "k", "v"), record("u", "k", "v")])
+    await asyncio.wait_for(waiting, PATIENCE)
+
+
 async def test_only_one_member_of_a_group_is_active(log: SqliteLog) -> None:
     await log.append([record("t", "k", n) for n in range(3)])
     first, second = log.consumer("g", ["t"]), log.consumer("g", ["t"])

@@ -10,8 +10,10 @@ from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Integer, Text, column, table, text
+from sqlalchemy.exc import IntegrityError
 
+from gateway.store.bulk import execute_each
 from gateway.store.engine import Store, StoreUnavailable
 from gateway.store.sqlite import Connection, connect
 
@@ -77,6 +79,74 @@ async def test_an_error_of_sqlite_is_raised_where_it_was_asked(connection: Conne
     cursor = connection.cursor()
     await cursor.execute("select count(*) from numbers")
     assert await cursor.fetchall() == [(0,)]
+
+
+async def test_what_answers_nothing_goes_with_what_is_asked_next(connection: Connection) -> None:
+    counted, cursor = Counted(connection), connection.cursor()
+    connection.later("begin immediate")
+    connection.later("insert into numbers values (?), (?)", (1, 2))
+    connection.later("update numbers set n = ? where n = ?", [(10, 1), (20, 2)], many=True)
+    await cursor.execute("select n from numbers order by n")
+    assert (await cursor.fetchall(), counted.count) == ([(10,), (20,)], 1)
+    connection.later("delete from numbers where n = 10")
+    await connection.commit()
+    await cursor.execute("select n from numbers")
+    assert (await cursor.fetchall(), counted.count) == ([(20,)], 3)
+
+
+async def test_what_waited_and_failed_spoils_its_transaction(connection: Connection) -> None:
+    connection.later("begin immediate")
+    connection.later("insert into numbers values (1)")
+    connection.later("insert into letters values (2)")
+    connection.later("insert into numbers values (3)")
+    cursor = connection.cursor()
+    with pytest.raises(sqlite3.OperationalError, match="letters"):
+        await cursor.execute("select 1")
+    with pytest.raises(sqlite3.OperationalError, match="transaction has failed"):
+        await connection.commit()
+    await connection.rollback()
+    connection.later("begin immediate")
+    connection.later("insert into numbers values (4)")
+    await connection.commit()
+    await cursor.execute("select n from numbers")
+    assert await cursor.fetchall() == [(4,)]
+
+
+async def test_a_rollback_forgets_what_waited(connection: Connection) -> None:
+    counted, cursor = Counted(connection), connection.cursor()
+    connection.later("begin immediate")
+    connection.later("insert into numbers values (1)")
+    await connection.rollback()
+    assert counted.count == 0
+    await cursor.execute("select n from numbers")
+    assert (await cursor.fetchall(), connection.in_transaction) == ([], False)
+
+
+async def test_a_transaction_of_many_rows_takes_one_turn(store: Store) -> None:
+    pairs = table("pairs", column("n", Integer), column("word", Text))
+    async with store.write() as connection:
+        await connection.execute(text("create table pairs (n integer, word text)"))
+        driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, Connection)
+    counted = Counted(driver)
+    async with store.write() as connection:
+        await execute_each(connection, pairs.insert(), [{"n": n, "word": "a"} for n in range(100)])
+    assert counted.count == 1
+    async with store.read() as connection:
+        assert (await connection.execute(text("select count(*) from pairs"))).scalar_one() == 100
+
+
+async def test_a_row_that_is_refused_fails_the_transaction(store: Store) -> None:
+    once = table("once", column("n", Integer), column("word", Text))
+    async with store.write() as connection:
+        await connection.execute(text("create table once (n integer primary key, word text)"))
+    with pytest.raises(IntegrityError):
+        async with store.write() as connection:
+            await execute_each(connection, once.insert(), [{"n": 1, "word": "a"}, {"n": 1, "word": "b"}])
+    async with store.write() as connection:
+        await execute_each(connection, once.insert(), [{"n": 1, "word": "c"}])
+    async with store.read() as connection:
+        assert (await connection.execute(text("select word from once"))).scalars().all() == ["c"]
 
 
 async def test_a_rollback_without_a_transaction_asks_nobody(connection: Connection) -> None:

@@ -101,7 +101,7 @@ async def grow(store: Store, first: int, last: int, *, ahead: int, now: float) -
     values = {"first": first, "last": last, "ahead": ahead, "now": now, "document": _document(), "text": _REPLY}
     if store.sqlite:
         # Only a file that nobody else has open can do without its journal.
-        await store.engine.dispose()
+        await store.close()
         await asyncio.to_thread(_grow_sqlite, store.url.database or "", values)
         return
     # Filling takes longer than the gateway allows any statement of its own to take.

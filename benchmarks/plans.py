@@ -37,12 +37,14 @@ def listened(store: Store) -> Iterator[dict[str, Any]]:
     def hear(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool) -> None:
         heard.setdefault(statement, parameters[0] if executemany else parameters)
 
-    engine = store.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", hear)
+    engines = {engine.sync_engine for engine in (store.engine, store.writing)}
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", hear)
     try:
         yield heard
     finally:
-        event.remove(engine, "before_cursor_execute", hear)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", hear)
 
 
 async def plans_of(store: Store, heard: Mapping[str, Any], *, any_size: bool = False) -> list[Plan]:

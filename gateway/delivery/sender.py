@@ -71,6 +71,8 @@ class Sender:
         self._others = others or Others()
         self._settings = settings
         self._metrics = metrics
+        self._sent = metrics.replies_sent.labels(channel.name)
+        self._latency = metrics.reply_latency.labels(channel.name)
         self._source = source
         self._queue = Queue(store, channel.name, owner, cases_topic=settings.topics.cases, source=source)
         limits, own = channel.spec.limits, channel.settings
@@ -304,12 +306,11 @@ class Sender:
                 return
 
     def _count(self, settlement: Settlement) -> None:
-        name = self.channel.name
         if settlement.outcome == "sent":
             self.last_sent = max(self.last_sent, settlement.at)
-            self._metrics.replies_sent.labels(name).inc()
+            self._sent.inc()
             waited = settlement.at - settlement.leased.received_at
-            self._metrics.reply_latency.labels(name).observe(max(0.0, waited))
+            self._latency.observe(max(0.0, waited))
         elif _needs_somebody(settlement):
             self._metrics.dead_letters.labels("deliver").inc()
 

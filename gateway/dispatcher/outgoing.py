@@ -38,7 +38,7 @@ def outbox_row(
     though ``event`` was public.
     """
     return {
-        "id": secrets.token_hex(16),
+        "id": _new_id(now),
         "channel_type": event.channel.type,
         "channel": event.channel.instance,
         "sender_key": event.sender.key,
@@ -77,6 +77,15 @@ def reply_told(
         privacy=Privacy(case.anonymous, case.confidential),
         reason=reason,
     )
+
+
+def _new_id(now: float) -> str:
+    """32 hex digits: 48 bits of milliseconds, then 80 of chance, much as in a UUID of version 7 (RFC 9562).
+
+    Nobody can guess one, and what is written at one time lies together in the indexes: in a store of a million replies
+    an id of chance alone has the database read and write a page for each, in three indexes.
+    """
+    return f"{int(1000 * now):012x}{secrets.token_hex(10)}"
 
 
 def _thread(event: ComplaintEvent, *, below: bool) -> Thread:

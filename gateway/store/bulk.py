@@ -52,15 +52,12 @@ async def execute_each(
     take, constants = itemgetter(*prepared.names), prepared.constants
     values = [take({**constants, **row} if constants else row) for row in rows]
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    if connection.dialect.name == "postgresql":
-        if isinstance(statement, Insert):
-            await _copy(connection, driver, statement.table.name, prepared, values)
-        else:
-            await connection.exec_driver_sql(prepared.sql, values)
-    elif isinstance(statement, Insert):
-        _insert_some_at_once(driver, prepared.sql, values)
+    if not isinstance(statement, Insert):
+        await connection.exec_driver_sql(prepared.sql, values)
+    elif connection.dialect.name == "postgresql":
+        await _copy(connection, driver, statement.table.name, prepared, values)
     else:
-        driver.later(prepared.sql, values, many=True)
+        _insert_some_at_once(driver, prepared.sql, values)
 
 
 async def _copy(

@@ -19,8 +19,8 @@ import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 Rows = list[tuple[Any, ...]]
-Statement = tuple[str, Sequence[Any], bool]
-"""A statement, its parameters, and whether it is to be executed for each of them."""
+Statement = tuple[str, Sequence[Any]]
+"""A statement and its parameters."""
 
 
 class Connection(aiosqlite.Connection):
@@ -36,12 +36,12 @@ class Connection(aiosqlite.Connection):
     _spoilt = False
     """Whether one of the statements before has failed: those behind it were not executed."""
 
-    def later(self, sql: str, parameters: Sequence[Any] = (), *, many: bool = False) -> None:
+    def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Execute a statement that answers nothing with what is asked next, which raises its :class:`sqlite3.Error`.
 
-        With ``many`` it is executed for each of the parameters. After an error the transaction can only be rolled back.
+        After an error the transaction can only be rolled back.
         """
-        self._before = (*self._before, (sql, parameters, many))
+        self._before = (*self._before, (sql, parameters))
 
     async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
         if not self._running or self._connection is None:
@@ -57,9 +57,9 @@ class Connection(aiosqlite.Connection):
 
     def _with(self, before: tuple[Statement, ...], fn: Any, *args: Any, **kwargs: Any) -> Any:
         """Within the thread: what waited, and what is asked for."""
-        for sql, parameters, many in before:
+        for sql, parameters in before:
             try:
-                (self._conn.executemany if many else self._conn.execute)(sql, parameters)
+                self._conn.execute(sql, parameters)
             except sqlite3.Error:
                 self._spoilt = True
                 raise

@@ -115,8 +115,9 @@ async def _set_clock(store: Store, day: Day) -> None:
     def connect(connection: Any, _record: object) -> None:
         connection.create_function("julianday", 1, lambda _now: day.time() / 86400 + 2440587.5)
 
-    event.listen(store.engine.sync_engine, "connect", connect)
-    await store.engine.dispose()
+    for engine in (store.engine, store.writing):
+        event.listen(engine.sync_engine, "connect", connect)
+    await store.close()
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)  # hundreds of attempts; the clocks are ours

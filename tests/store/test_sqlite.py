@@ -85,7 +85,7 @@ async def test_what_answers_nothing_goes_with_what_is_asked_next(connection: Con
     counted, cursor = Counted(connection), connection.cursor()
     connection.later("begin immediate")
     connection.later("insert into numbers values (?), (?)", (1, 2))
-    connection.later("update numbers set n = ? where n = ?", [(10, 1), (20, 2)], many=True)
+    connection.later("update numbers set n = 10 * n")
     await cursor.execute("select n from numbers order by n")
     assert (await cursor.fetchall(), counted.count) == ([(10,), (20,)], 1)
     connection.later("delete from numbers where n = 10")

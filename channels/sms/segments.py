@@ -54,9 +54,7 @@ _PLAIN = str.maketrans(
         "\u00d7": "x",
     }
 )
-
-
-_FANCY = re.compile(f"[{''.join(map(chr, _PLAIN))}]").search
+_FANCY = re.compile(f"[{re.escape(''.join(map(chr, _PLAIN)))}]").search
 
 
 class Segments(msgspec.Struct, frozen=True):

@@ -51,10 +51,11 @@ async def execute_each(
     prepared = _prepare(statement, tuple(rows[0]), connection.dialect)
     take, constants = itemgetter(*prepared.names), prepared.constants
     values = [take({**constants, **row} if constants else row) for row in rows]
-    driver: Any = (await connection.get_raw_connection()).driver_connection
     if not isinstance(statement, Insert):
         await connection.exec_driver_sql(prepared.sql, values)
-    elif connection.dialect.name == "postgresql":
+        return
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    if connection.dialect.name == "postgresql":
         await _copy(connection, driver, statement.table.name, prepared, values)
     else:
         _insert_some_at_once(driver, prepared.sql, values)

@@ -57,18 +57,27 @@ class Connection(aiosqlite.Connection):
 
     def _with(self, before: tuple[Statement, ...], fn: Any, *args: Any, **kwargs: Any) -> Any:
         """Within the thread: what waited, and what is asked for."""
-        for sql, parameters in before:
-            try:
+        executed = 0
+        try:
+            for sql, parameters in before:
                 self._conn.execute(sql, parameters)
-            except sqlite3.Error:
-                self._spoilt = True
-                raise
+                executed += 1
+        finally:
+            # Not every error is one of sqlite3's: a number too large for it is none.
+            self._spoilt = self._spoilt or executed < len(before)
         return fn(*args, **kwargs)
+
+    def refuse_if_spoilt(self) -> None:
+        """Raise :class:`sqlite3.OperationalError` where what waited has failed.
+
+        It may have been BEGIN, and without it each statement would stand at once.
+        """
+        if self._spoilt:
+            raise sqlite3.OperationalError("a statement of this transaction has failed")
 
     async def commit(self) -> None:
         """Commit. Raises :class:`sqlite3.Error` for what waited, or failed before."""
-        if self._spoilt:
-            raise sqlite3.OperationalError("a statement of this transaction has failed")
+        self.refuse_if_spoilt()
         await super().commit()
 
     def stop(self) -> None:
@@ -122,6 +131,7 @@ class Cursor:
 
     def _run(self, execute: Any, sql: str, parameters: Any) -> None:
         """Within the connection's thread: the statement, its rows, its end."""
+        self._connection.refuse_if_spoilt()
         cursor = self._connection._conn.cursor()
         try:
             execute(cursor, sql, parameters)

@@ -112,6 +112,32 @@ async def test_what_waited_and_failed_spoils_its_transaction(connection: Connect
     assert await cursor.fetchall() == [(4,)]
 
 
+@pytest.mark.parametrize(
+    ("waits", "error"),
+    [
+        (("insert into letters values (2)", ()), sqlite3.OperationalError),
+        (("insert into numbers values (?)", (2**64,)), OverflowError),
+        (("insert into numbers values (?)", ("\ud800",)), UnicodeEncodeError),
+    ],
+)
+async def test_nothing_is_done_behind_what_failed_until_the_rollback(
+    connection: Connection, waits: tuple[str, tuple[object, ...]], error: type[Exception]
+) -> None:
+    cursor = connection.cursor()
+    # Without BEGIN, which may be what failed, each statement would stand at once.
+    connection.later(*waits)
+    with pytest.raises(error):
+        await cursor.execute("insert into numbers values (5)")
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="transaction has failed"):
+            await cursor.execute("insert into numbers values (6)")
+        with pytest.raises(sqlite3.OperationalError, match="transaction has failed"):
+            await connection.commit()
+    await connection.rollback()
+    await cursor.execute("select count(*) from numbers")
+    assert await cursor.fetchall() == [(0,)]
+
+
 async def test_a_rollback_forgets_what_waited(connection: Connection) -> None:
     counted, cursor = Counted(connection), connection.cursor()
     connection.later("begin immediate")

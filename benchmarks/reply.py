@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from benchmarks import kafka, load, phones, postgres
 from benchmarks.outcome import Absent, Outcome
 from benchmarks.servers import TOKEN, Bare, Server, free_port
+from benchmarks.usage import ticks
 
 T = TypeVar("T")
 
@@ -51,7 +52,8 @@ class Round(msgspec.Struct, frozen=True):
     """One round of one form: ``flat_out`` is the load as fast as it goes, ``at_half`` that at half its rate.
 
     ``bare_rate`` is the mean of the bare handler's two loads. ``cpu_us`` is the CPU time of each of the form's
-    processes for one message of ``flat_out``, in microseconds.
+    processes for one message of ``flat_out``, in microseconds. ``stolen`` and ``stolen_at_half`` are the shares of the
+    cores that a virtual machine was denied during the two loads.
     """
 
     form: str
@@ -59,6 +61,8 @@ class Round(msgspec.Struct, frozen=True):
     flat_out: phones.Result
     at_half: phones.Result
     cpu_us: dict[str, float]
+    stolen: float = 0.0
+    stolen_at_half: float = 0.0
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -77,6 +81,8 @@ class Figures(msgspec.Struct, frozen=True):
     lost: int
     doubled: int
     wrong: int
+    stolen: float
+    stolen_at_half: float
 
 
 class Role(Server):
@@ -162,15 +168,17 @@ async def measure(form: Form, bare: Bare, plan: Plan) -> list[Round]:
     for number in range(plan.rounds):
         before_it = await _bare(bare, 2 * number, plan.messages)
         first += CITIZENS_APART
-        before = _cpu(form)
+        before, then = _cpu(form), ticks()
         flat_out = await _phones(form, first, plan.messages)
         spent = {name: 1e6 * (after - before[name]) / plan.messages for name, after in _cpu(form).items()}
+        stolen = ticks().stolen_since(then)
         behind_it = await _bare(bare, 2 * number + 1, plan.messages)
         first += CITIZENS_APART
-        half = flat_out.rate / 2
+        half, then = flat_out.rate / 2, ticks()
         at_half = await _phones(form, first, max(100, int(half * plan.seconds)), rate=half)
         bare_rate = (before_it.rate + behind_it.rate) / 2
-        rounds.append(Round(form.name, bare_rate, flat_out, at_half, spent))
+        stolen_at_half = ticks().stolen_since(then)
+        rounds.append(Round(form.name, bare_rate, flat_out, at_half, spent, stolen, stolen_at_half))
     return rounds
 
 
@@ -195,6 +203,8 @@ def figures(rounds: Sequence[Round], target: float) -> Figures:
         lost=sum(load.lost for load in loads),
         doubled=sum(load.doubled for load in loads),
         wrong=sum(load.wrong for load in loads),
+        stolen=median([one.stolen for one in rounds]),
+        stolen_at_half=median([one.stolen_at_half for one in rounds]),
     )
 
 
@@ -202,11 +212,12 @@ def table(found: Sequence[Figures], plan: Plan) -> Table:
     """What is printed."""
     shown = Table(
         title=f"From a message in to the provider's yes: {plan.messages:,} messages, median of {plan.rounds} rounds",
-        caption="p50 and p99: time to reply at half the sustained rate. CPU: microseconds a message, by process.",
+        caption="p50 and p99: time to reply at half the sustained rate. CPU: microseconds a message, by process. "
+        "Stolen: the cores' time that the machine beneath gave to others, flat out and at half.",
     )
     shown.add_column("gateway")
     times = ("p50", "p99", "target", "CPU")
-    for column in ("bare/s", "replies/s", "of bare", "target", *times, "lost", "doubled", "wrong"):
+    for column in ("bare/s", "replies/s", "of bare", "target", *times, "stolen", "lost", "doubled", "wrong"):
         shown.add_column(column, justify="right")
     for one in found:
         shown.add_row(
@@ -219,6 +230,7 @@ def table(found: Sequence[Figures], plan: Plan) -> Table:
             f"{one.p99:.0f} ms",
             f"< {P99_MS:.0f} ms",
             " + ".join(f"{spent:.0f}" for spent in one.cpu_us.values()),
+            f"{one.stolen:.0%}, {one.stolen_at_half:.0%}",
             *(str(count) for count in (one.lost, one.doubled, one.wrong)),
         )
     return shown

@@ -57,6 +57,32 @@ def named(name: str, pids: Iterable[int]) -> list[int]:
     return found
 
 
+class Ticks(msgspec.Struct, frozen=True):
+    """The processor time of all cores since the machine's start, in the system's ticks.
+
+    ``stolen`` is what it would have used, had the machine beneath it not been at other work (proc(5), ``steal``).
+    """
+
+    whole: int
+    stolen: int
+
+    def stolen_since(self, before: Ticks) -> float:
+        """The share that was stolen since ``before``, from 0 to 1."""
+        whole = self.whole - before.whole
+        return (self.stolen - before.stolen) / whole if whole else 0.0
+
+
+def ticks() -> Ticks:
+    """The account of this moment; one that stands still where there is no ``/proc``."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
+    except OSError:
+        return Ticks(0, 0)
+    # A guest's time, behind these, is in the user's already.
+    spent = [int(field) for field in first.split()[1:9]]
+    return Ticks(sum(spent), spent[7])
+
+
 def files_of(folder: Path) -> dict[str, int]:
     """The bytes of each file in a folder, by name."""
     return {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}

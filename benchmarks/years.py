@@ -26,7 +26,7 @@ from rich.table import Table
 from benchmarks.books import Books, open_books, report
 from benchmarks.outcome import Outcome
 from benchmarks.servers import Server, free_port
-from benchmarks.usage import MIB, Usage, files_of, usage_of
+from benchmarks.usage import MIB, Usage, files_of, ticks, usage_of
 from benchmarks.world import wire
 from benchmarks.world.__main__ import Block, Plan
 
@@ -42,7 +42,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway after a block of letters, with nothing left to do. ``rate`` is letters a second, times are in ms.
 
     ``cpu_us`` is processor time of the gateway's process for each letter, all threads, in microseconds; ``memory`` its
-    resident set; ``log`` and ``store`` the bytes of their files, the write-ahead logs among them.
+    resident set; ``log`` and ``store`` the bytes of their files, the write-ahead logs among them; ``stolen`` the share
+    of the cores that a virtual machine was denied meanwhile.
     """
 
     letters: int
@@ -54,6 +55,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
     log: int
     store: int
+    stolen: float
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -128,7 +130,7 @@ def table(figures: Figures) -> Table:
     )
     for column in ("reports", "reports/s", "of first", "CPU µs each", "reply p50 ms", "p99 ms"):
         shown.add_column(column, justify="right")
-    for column in ("memory MiB", "of first", "log MiB", "store MiB"):
+    for column in ("memory MiB", "of first", "log MiB", "store MiB", "stolen"):
         shown.add_column(column, justify="right")
     for one in figures.samples:
         shown.add_row(
@@ -142,6 +144,7 @@ def table(figures: Figures) -> Table:
             f"{one.memory / first.memory:.0%}",
             f"{one.log / MIB:,.1f}",
             f"{one.store / MIB:,.1f}",
+            f"{one.stolen:.0%}",
         )
     return shown
 
@@ -165,11 +168,13 @@ async def measure(folder: Path, letters: int, done: Callable[[Sample], None]) ->
         refused = 0
         try:
             for size in sizes(letters):
+                then = ticks()
                 block = await _block(server, world, size)
+                stolen = ticks().stolen_since(then)
                 refused += block.refused
                 await server.quiet()
                 after = usage_of(server.pid)
-                samples.append(_sample(block, before, after, files_of(server.folder)))
+                samples.append(_sample(block, before, after, files_of(server.folder), stolen))
                 before = after
                 done(samples[-1])
                 if block.unheard:
@@ -215,7 +220,7 @@ async def _block(server: Embedded, world: asyncio.subprocess.Process, letters: i
     return msgspec.json.decode(answer.result(), type=Block)
 
 
-def _sample(block: Block, before: Usage, after: Usage, files: dict[str, int]) -> Sample:
+def _sample(block: Block, before: Usage, after: Usage, files: dict[str, int], stolen: float) -> Sample:
     return Sample(
         letters=sum(block.written.values()),
         rate=block.letters / block.seconds,
@@ -226,6 +231,7 @@ def _sample(block: Block, before: Usage, after: Usage, files: dict[str, int]) ->
         memory=after.memory,
         log=sum(size for name, size in files.items() if name.startswith("log.db")),
         store=sum(size for name, size in files.items() if name.startswith("gateway.db")),
+        stolen=stolen,
     )
 
 
@@ -241,7 +247,9 @@ async def run(console: Console, work: Path, *, quick: bool, letters: int | None 
 
     def done(sample: Sample) -> None:
         console.print(
-            f"{sample.letters:,} of {count:,}: {sample.rate:,.0f}/s, {sample.memory / MIB:.1f} MiB", highlight=False
+            f"{sample.letters:,} of {count:,}: {sample.rate:,.0f}/s, {sample.cpu_us:,.0f} µs of processor time each, "
+            f"{sample.memory / MIB:.1f} MiB, {sample.stolen:.0%} stolen",
+            highlight=False,
         )
 
     figures = await measure(work, count, done)

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.outcome import Absent
 from benchmarks.roles import Reading, between
-from benchmarks.usage import cpu_of, family, files_of, named, usage_of
+from benchmarks.usage import Ticks, cpu_of, family, files_of, named, ticks, usage_of
 
 
 def test_a_process_is_charged_for_what_it_uses() -> None:
@@ -38,6 +38,27 @@ def test_a_process_that_has_ended_has_used_nothing() -> None:
     assert cpu_of(child.pid) == 0.0
     with pytest.raises(Absent):
         usage_of(child.pid)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "share"),
+    [
+        (Ticks(1_000, 100), Ticks(1_400, 200), 0.25),
+        (Ticks(1_000, 100), Ticks(1_400, 100), 0.0),
+        (Ticks(0, 0), Ticks(0, 0), 0.0),
+    ],
+)
+def test_what_the_machine_beneath_took_is_a_share_of_all_cores(before: Ticks, after: Ticks, share: float) -> None:
+    assert after.stolen_since(before) == share
+
+
+def test_the_machines_own_account_goes_on() -> None:
+    before, spent = ticks(), cpu_of(os.getpid())
+    while cpu_of(os.getpid()) - spent < 0.1:
+        sum(range(100_000))
+    after = ticks()
+    assert after.whole > before.whole
+    assert 0.0 <= after.stolen_since(before) <= 1.0
 
 
 def test_files_are_told_by_name(tmp_path: Path) -> None:

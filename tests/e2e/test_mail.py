@@ -114,7 +114,9 @@ async def test_killed_among_mails_none_is_lost_or_answered_as_two(site: Site, to
     await site.until(outbox, lambda rows: all(row.state == "sent" for row in rows))
     # A copy of a mail that Postfix took just before a kill bears the Message-ID of the first, so that one answer is shown.
     async with asyncio.timeout(PATIENCE):
-        while len(answers := {(mail.to[0], str(mail.headers["Message-ID"])) for mail in town.citizens.delivered}) < MAILS:
+        while (
+            len(answers := {(mail.to[0], str(mail.headers["Message-ID"])) for mail in town.citizens.delivered}) < MAILS
+        ):
             await asyncio.sleep(0.02)
     assert len(await site.rows(messages)) == MAILS
     assert sorted(address for address, _ in answers) == sorted(f"warga{n}@example.org" for n in range(MAILS))

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from benchmarks.load import Result
 from benchmarks.servers import TOKEN, Server
+from benchmarks.usage import ticks
 
 SETTLE_SECONDS = 30.0
 
@@ -43,12 +44,16 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True):
-    """One load of one server. ``durable`` is how many records its log gained; ``None`` where it keeps nothing."""
+    """One load of one server. ``durable`` is how many records its log gained; ``None`` where it keeps nothing.
+
+    ``stolen`` is the share of the cores that a virtual machine was denied meanwhile.
+    """
 
     server: str
     round: int
     result: Result
     durable: int | None
+    stolen: float = 0.0
 
     @property
     def lost(self) -> int:
@@ -62,7 +67,10 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """Medians of one server at one number of connections; times in milliseconds. ``of_bare`` is the rate's ratio."""
+    """Medians of one server at one number of connections; times in milliseconds. ``of_bare`` is the rate's ratio.
+
+    ``stolen`` is the mean over the rounds, of which few may have it all.
+    """
 
     server: str
     connections: int
@@ -75,6 +83,7 @@ class Figures(msgspec.Struct, frozen=True):
     refused: int
     lost: int
     doubled: int
+    stolen: float
 
 
 async def measure(plan: Plan, servers: Sequence[Server], done: Callable[[Load], None]) -> list[Load]:
@@ -90,6 +99,7 @@ async def measure(plan: Plan, servers: Sequence[Server], done: Callable[[Load], 
 async def _load(plan: Plan, number: int, connections: int, server: Server) -> Load:
     before = await server.durable()
     requests, warmup = plan.requests_for(connections)
+    then = ticks()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "benchmarks.load", server.url, "--token", TOKEN, "--run", f"{number}-{connections}"),
@@ -99,10 +109,11 @@ async def _load(plan: Plan, number: int, connections: int, server: Server) -> Lo
     output, _ = await process.communicate()
     if process.returncode != 0:
         raise RuntimeError(f"the load of {server.name} failed, see above")
+    stolen = ticks().stolen_since(then)
     result = msgspec.json.decode(output, type=Result)
     if before is None:
-        return Load(server.name, number, result, None)
-    return Load(server.name, number, result, await _gained(server, before, result.taken))
+        return Load(server.name, number, result, None, stolen)
+    return Load(server.name, number, result, await _gained(server, before, result.taken), stolen)
 
 
 async def _gained(server: Server, before: int, expected: int) -> int:
@@ -136,6 +147,7 @@ def figures(loads: Sequence[Load], reference: str) -> list[Figures]:
                 refused=sum(load.result.refused for load in group),
                 lost=sum(load.lost for load in group),
                 doubled=sum(load.doubled for load in group),
+                stolen=statistics.mean(load.stolen for load in group),
             )
         )
     return found
@@ -151,7 +163,8 @@ def table(rows: Sequence[Figures], rounds: int) -> Table:
     made = Table(title=f"Intake: durable webhook messages, medians of {rounds} rounds", title_justify="left")
     made.add_column("connections", justify="right")
     made.add_column("server")
-    for name in ("messages/s", "of bare", "p50 ms", "p99 ms", "× bare", "p99.9 ms", "refused", "lost", "doubled"):
+    times = ("p50 ms", "p99 ms", "× bare", "p99.9 ms")
+    for name in ("messages/s", "of bare", *times, "stolen", "refused", "lost", "doubled"):
         made.add_column(name, justify="right")
     last = 0
     for row in rows:
@@ -166,6 +179,7 @@ def table(rows: Sequence[Figures], rounds: int) -> Table:
             f"{row.p99:.2f}",
             f"{row.p99_of_bare:.2f}",
             f"{row.p999:.2f}",
+            f"{row.stolen:.0%}",
             _count(row.refused),
             _count(row.lost),
             _count(row.doubled),

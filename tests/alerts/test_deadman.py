@@ -73,7 +73,7 @@ async def test_a_gateway_is_whole_with_every_role_and_the_watch(store: Store) ->
 @asynccontextmanager
 async def switched(store: Store, url: str, *, owner: str = "one") -> AsyncIterator[Metrics]:
     metrics = Metrics()
-    async with HttpClient(timeout=60.0) as http:
+    async with HttpClient(timeout=5.0) as http:
         switch = DeadMan(url, http=http, store=store, metrics=metrics, owner=owner, fresh=FRESH, every=0.02, first=0.0)
         task = asyncio.create_task(switch.run())
         try:

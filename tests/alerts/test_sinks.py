@@ -32,7 +32,7 @@ ROLE = Notice(channel="", part="dispatch", state="down", reason="not heard of", 
 
 @pytest.fixture
 async def http() -> AsyncIterator[HttpClient]:
-    async with HttpClient(timeout=60.0) as client:
+    async with HttpClient(timeout=5.0) as client:
         yield client
 
 

@@ -123,5 +123,5 @@ async def standing(store: Store) -> AsyncIterator[Yard]:
     """A yard with its provider listening."""
     async with AsyncExitStack() as stack:
         standin = await stack.enter_async_context(StandIn(KANNEL))
-        http = await stack.enter_async_context(HttpClient(timeout=60.0))
+        http = await stack.enter_async_context(HttpClient(timeout=2.0))
         yield Yard(store, standin, http)

@@ -24,7 +24,7 @@ LONG = "Laporan Anda sudah kami teruskan kepada dinas terkait. " * 60
 
 @pytest.fixture
 async def http() -> AsyncIterator[HttpClient]:
-    async with HttpClient(timeout=60.0) as http:
+    async with HttpClient() as http:
         yield http
 
 
